@@ -1,0 +1,201 @@
+"""The district as data: its places, people, tags and the times between places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import (
+    RAISE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
+
+from schemas.tag_ids import TagIDError, parse_tag_id
+
+BOOTH = "booth"
+LOT = "lot"
+
+KEY_TAG = "key"
+CLAIM_TAG = "claim"
+BADGE = "badge"
+TAG_KINDS = (KEY_TAG, CLAIM_TAG, BADGE)
+
+VALET = "valet"
+RUNNER = "runner"
+SUPERVISOR = "supervisor"
+MANAGER = "manager"
+ROLES = (VALET, RUNNER, SUPERVISOR, MANAGER)
+
+_ID = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,38}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A booth or a lot. `x_m`, `y_m`: metres east and north of the district's origin.
+
+    `letter` begins the ticket codes of a booth (H-0427). A lot has stalls and hooks, a
+    booth kerb spaces and hooks.
+    """
+
+    id: str
+    kind: str
+    name: str
+    letter: str
+    x_m: int
+    y_m: int
+    hooks: int
+    kerb_spaces: int = 0
+    stalls: int = 0
+    is_open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who works here; `badge_tag` is the tag id of the badge."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    badge_tag: str | None
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An enrolled tag: its kind and the label printed on it."""
+
+    id: str
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """Seconds between two places: driving a car, and travelling without one."""
+
+    from_place_id: str
+    to_place_id: str
+    drive_s: int
+    empty_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """A whole district, as it is loaded from one file."""
+
+    name: str
+    timezone: str
+    is_illustrative: bool
+    places: tuple[Place, ...]
+    people: tuple[Person, ...]
+    tags: tuple[Tag, ...]
+    travel: tuple[Travel, ...]
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+def _tag_id(value: str) -> None:
+    try:
+        canonical = parse_tag_id(value)
+    except TagIDError as error:
+        raise ValidationError(str(error)) from None
+    if canonical != value:
+        raise ValidationError(f"write it as {canonical}")
+
+
+class PlaceSchema(_Strict):
+    """See `Place`."""
+
+    id = fields.String(required=True, validate=_ID)
+    kind = fields.String(required=True, validate=validate.OneOf((BOOTH, LOT)))
+    name = fields.String(required=True, validate=validate.Length(1, 60))
+    letter = fields.String(required=True, validate=validate.Regexp(r"^[A-Z]$"))
+    x_m = fields.Integer(required=True, strict=True)
+    y_m = fields.Integer(required=True, strict=True)
+    hooks = fields.Integer(required=True, strict=True, validate=validate.Range(0, 2000))
+    kerb_spaces = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 200))
+    stalls = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 5000))
+    is_open = fields.Boolean(load_default=True)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_kwargs: object) -> Place:
+        return Place(**data)
+
+
+class PersonSchema(_Strict):
+    """See `Person`."""
+
+    id = fields.String(required=True, validate=_ID)
+    name = fields.String(required=True, validate=validate.Length(1, 60))
+    roles = fields.List(
+        fields.String(validate=validate.OneOf(ROLES)), required=True, validate=validate.Length(1)
+    )
+    badge_tag = fields.String(load_default=None, allow_none=True, validate=_tag_id)
+    is_active = fields.Boolean(load_default=True)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_kwargs: object) -> Person:
+        return Person(**{**data, "roles": tuple(data["roles"])})
+
+
+class TagSchema(_Strict):
+    """See `Tag`."""
+
+    id = fields.String(required=True, validate=_tag_id)
+    kind = fields.String(required=True, validate=validate.OneOf(TAG_KINDS))
+    label = fields.String(required=True, validate=validate.Length(1, 20))
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_kwargs: object) -> Tag:
+        return Tag(**data)
+
+
+class TravelSchema(_Strict):
+    """See `Travel`."""
+
+    from_place_id = fields.String(required=True, validate=_ID)
+    to_place_id = fields.String(required=True, validate=_ID)
+    drive_s = fields.Integer(required=True, strict=True, validate=validate.Range(0, 7200))
+    empty_s = fields.Integer(required=True, strict=True, validate=validate.Range(0, 7200))
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_kwargs: object) -> Travel:
+        return Travel(**data)
+
+
+class DistrictSchema(_Strict):
+    """See `District`."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 80))
+    timezone = fields.String(required=True)
+    is_illustrative = fields.Boolean(load_default=False)
+    places = fields.List(fields.Nested(PlaceSchema), required=True)
+    people = fields.List(fields.Nested(PersonSchema), required=True)
+    tags = fields.List(fields.Nested(TagSchema), required=True)
+    travel = fields.List(fields.Nested(TravelSchema), required=True)
+
+    @validates_schema
+    def _names_agree(self, data: dict[str, Any], **_kwargs: object) -> None:
+        for name in ("places", "people", "tags"):
+            ids = [item.id for item in data[name]]
+            twice = sorted({item for item in ids if ids.count(item) > 1})
+            if twice:
+                raise ValidationError(f"used twice: {', '.join(twice)}", name)
+        places = {place.id for place in data["places"]}
+        for leg in data["travel"]:
+            unknown = {leg.from_place_id, leg.to_place_id} - places
+            if unknown:
+                raise ValidationError(f"no such place: {', '.join(sorted(unknown))}", "travel")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_kwargs: object) -> District:
+        lists = {name: tuple(data[name]) for name in ("places", "people", "tags", "travel")}
+        return District(**{**data, **lists})

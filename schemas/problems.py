@@ -1,0 +1,72 @@
+"""Every refusal that one side can give the other, or a person, by its code.
+
+A code is stable and goes over the wire; the words a person reads come from the message
+catalogs under `problem.<code>`.
+"""
+
+from __future__ import annotations
+
+HTTP_STATUS: dict[str, int] = {
+    "bad_request": 400,
+    "bad_header": 400,
+    "bad_signature": 401,
+    "unknown_station": 401,
+    "revoked_station": 403,
+    "not_signed_in": 401,
+    "foreign_origin": 403,
+    "unknown_visit": 404,
+    "unknown_place": 404,
+    "unknown_person": 404,
+    "unknown_tag": 404,
+    "unknown_message": 404,
+    "unknown_link": 404,
+    "expired_link": 410,
+    "too_large": 413,
+    "too_many_events": 413,
+    "bad_plate": 422,
+    "bad_phone": 422,
+    "landline_phone": 422,
+    "bad_time": 422,
+    "bad_code": 422,
+    "bad_password": 422,
+    "bad_choice": 422,
+    "bad_district": 422,
+    "reason_needed": 422,
+    "tag_in_use": 409,
+    "wrong_tag_kind": 409,
+    "wrong_place": 409,
+    "wrong_state": 409,
+    "already_on_its_way": 409,
+    "not_ready": 409,
+    "no_request": 409,
+    "booth_closed": 409,
+    "not_allowed": 403,
+    "code_locked": 429,
+    "too_many_tries": 429,
+    "storage_full": 507,
+    "storage_fault": 500,
+    "no_draft": 409,
+    "visit_held": 409,
+    "no_code": 409,
+    "phone_needed": 422,
+    "wrong_claim_tag": 422,
+}
+
+
+class Refusal(Exception):
+    """An operating error that a person or a peer is told about by `code`.
+
+    `context` holds what the words need (a ticket number, a limit); never a phone number,
+    a plate or a token, because refusals are logged.
+    """
+
+    def __init__(self, code: str, **context: str | int) -> None:
+        assert code in HTTP_STATUS, code
+        super().__init__(code)
+        self.code = code
+        self.context = context
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that goes with the code."""
+        return HTTP_STATUS[self.code]
