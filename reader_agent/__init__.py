@@ -1,0 +1,1 @@
+"""One process per station: drivers, presence, journal, sync and the mirror of the district."""

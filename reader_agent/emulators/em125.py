@@ -1,0 +1,156 @@
+"""A 125 kHz reader made of software: it sends what an RDM6300 would send, and some of its faults.
+
+It takes one command a line on its input and answers each with one line, once it is carried out:
+
+| command                            | what happens                          | answer              |
+| ---------------------------------- | ------------------------------------- | ------------------- |
+| `{"tag":"em4100:…","hold_ms":300}` | the tag lies on it for that long      | `{"done":"tag"}`    |
+| `{"raw":"0230…"}`                  | these bytes are sent as they are      | `{"done":"raw"}`    |
+| `{"unplug":true}`                  | the device disappears                 | `{"done":"unplug"}` |
+| `{"plug":true}`                    | a new one appears under the same link | `{"done":"plug"}`   |
+
+Before the first command it says `{"ready":"<link>"}`. What it does not understand is answered
+with `{"error":"…"}`, and nothing happens.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from reader_agent.clock import Clock
+from reader_agent.em125 import Framing, encode_em125
+from reader_agent.emulators.pty_line import PtyLine
+from schemas.tag_ids import TagIDError, parse_tag_id
+
+HOLD_MS = 300
+LONGEST_HOLD_MS = 600_000
+BYTE_S = 10 / 9600
+"""One byte at 9600 8N1: start bit, eight bits, stop bit."""
+
+
+class BadCommand(ValueError):
+    """The line is no command; the message says why."""
+
+
+class EM125Emulator:
+    """One reader on one line.
+
+    `repeat_ms` is the time from frame to frame while a tag lies on it; `None` makes it a reader
+    that sends one frame a presentation. `paced` sends no faster than a real line does.
+    """
+
+    def __init__(
+        self,
+        line: PtyLine,
+        clock: Clock,
+        *,
+        framing: Framing = Framing.ASCII,
+        repeat_ms: int | None = 65,
+        paced: bool = False,
+    ) -> None:
+        self._line = line
+        self._clock = clock
+        self._framing = framing
+        self._repeat_ms = repeat_ms
+        self._paced = paced
+        self._never = threading.Event()
+
+    def present(self, tag_id: str, hold_ms: int = HOLD_MS) -> None:
+        """Lay a tag on the reader and take it away again after `hold_ms`."""
+        frame = encode_em125(tag_id, self._framing)
+        begin_ns = self._clock.mono_ns()
+        frames_at_ms = range(0, max(hold_ms, 1), self._repeat_ms) if self._repeat_ms else [0]
+        for at_ms in frames_at_ms:
+            self._wait_until(begin_ns + at_ms * 1_000_000)
+            self.send(frame)
+        self._wait_until(begin_ns + hold_ms * 1_000_000)
+
+    def send(self, data: bytes) -> None:
+        """Put bytes on the line: noise, half a frame, two frames at once."""
+        if not self._paced:
+            self._line.write(data)
+            return
+        for byte in data:
+            self._line.write(bytes([byte]))
+            self._never.wait(BYTE_S)
+
+    def unplug(self) -> None:
+        """Make the device disappear."""
+        self._line.unplug()
+
+    def plug(self) -> None:
+        """Make the device appear."""
+        self._line.plug()
+
+    def obey(self, text: bytes) -> str:
+        """Carry out one command and return its name. Raises `BadCommand`."""
+        name, act = self._understand(text)
+        act()
+        return name
+
+    def _understand(self, text: bytes) -> tuple[str, Callable[[], None]]:
+        match _from_json(text):
+            case {"tag": str(tag), **rest}:
+                tag_id, hold_ms = _em4100(tag), _hold_ms(rest)
+                return "tag", lambda: self.present(tag_id, hold_ms)
+            case {"raw": str(digits)}:
+                data = _from_hex(digits)
+                return "raw", lambda: self.send(data)
+            case {"unplug": True}:
+                return "unplug", self.unplug
+            case {"plug": True}:
+                return "plug", self.plug
+        raise BadCommand("give tag, raw, unplug or plug")
+
+    def _wait_until(self, mono_ns: int) -> None:
+        left_ns = mono_ns - self._clock.mono_ns()
+        if left_ns > 0:
+            self._never.wait(left_ns / 1_000_000_000)
+
+
+def serve(
+    emulator: EM125Emulator,
+    commands: Iterable[bytes],
+    say: Callable[[Mapping[str, str]], None],
+) -> None:
+    """Obey commands, one line each, until there are no more."""
+    for text in commands:
+        if not text.strip():
+            continue
+        try:
+            say({"done": emulator.obey(text)})
+        except BadCommand as error:
+            say({"error": str(error)})
+
+
+def _from_json(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise BadCommand("this is no JSON") from None
+
+
+def _from_hex(digits: str) -> bytes:
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise BadCommand("raw takes hex digits") from None
+
+
+def _em4100(text: str) -> str:
+    try:
+        tag_id = parse_tag_id(text)
+    except TagIDError as error:
+        raise BadCommand(str(error)) from None
+    if not tag_id.startswith("em4100:"):
+        raise BadCommand("a 125 kHz reader reads em4100: tags only")
+    return tag_id
+
+
+def _hold_ms(settings: Mapping[object, object]) -> int:
+    hold_ms = settings.get("hold_ms", HOLD_MS)
+    if not isinstance(hold_ms, int) or not 0 <= hold_ms <= LONGEST_HOLD_MS:
+        raise BadCommand(f"hold_ms is a whole number from 0 to {LONGEST_HOLD_MS}")
+    return hold_ms

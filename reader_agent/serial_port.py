@@ -1,0 +1,253 @@
+"""One serial port kept open by one thread, through unplugging, rivals and missing devices.
+
+The port knows nothing of frames: it hands chunks of bytes to a callback on its own thread. What
+pyserial 3.5 does when a device goes away was measured on Linux: `read` raises SerialException,
+`in_waiting` a bare OSError, flushing raises termios.error (which is no OSError), and a port that
+is closed under a read raises TypeError. All of them mean one thing here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import secrets
+import termios
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+import serial
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from reader_agent.clock import Clock
+
+RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
+NODE_POLL_S = 0.1
+READ_S = 0.05
+"""Short, so that `stop` needs no way into a blocked read and silence is noticed in time; not
+shorter, because each turn costs an idle station a little of its processor."""
+READ_NS = round(READ_S * 1_000_000_000)
+
+PORT_FAILURES = (OSError, termios.error, TypeError)
+
+PORT_MISSING = "port_missing"
+PORT_BUSY = "port_busy"
+PORT_FORBIDDEN = "port_forbidden"
+PORT_LOST = "port_lost"
+PORT_FAILED = "port_failed"
+
+_FAULT_OF_ERRNO = {
+    errno.ENOENT: PORT_MISSING,
+    errno.ENODEV: PORT_MISSING,
+    errno.ENXIO: PORT_MISSING,
+    errno.EAGAIN: PORT_BUSY,
+    errno.EBUSY: PORT_BUSY,
+    errno.EACCES: PORT_FORBIDDEN,
+    errno.EPERM: PORT_FORBIDDEN,
+}
+_HINT = {
+    PORT_MISSING: "no such device yet; it is opened as soon as it appears",
+    PORT_BUSY: "another process holds the port",
+    PORT_FORBIDDEN: "no permission; the user must be in the group dialout",
+    PORT_LOST: "the device went away; it is opened again as soon as it is back",
+    PORT_FAILED: "this cannot be opened as a serial port",
+}
+
+log: FilteringBoundLogger = structlog.get_logger()
+T = TypeVar("T")
+
+
+class BytePort(Protocol):
+    """The part of `serial.Serial` that is used here."""
+
+    @property
+    def in_waiting(self) -> int:
+        """How many bytes can be read without waiting."""
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Up to `size` bytes; fewer, or none, after the timeout."""
+
+    def close(self) -> None:
+        """Give the device back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortHealth:
+    """What is known of a port, which is less than whether its reader works.
+
+    A reader that only talks cannot be asked, so nothing here says "OK": a screen shows "port
+    open, last byte at …". `turned_mono_ns` is when the thread last got round its loop: a
+    watchdog is fed only while it moves.
+    """
+
+    state: Literal["waiting", "open", "lost"] = "waiting"
+    fault: str | None = None
+    opened_mono_ns: int | None = None
+    last_byte_mono_ns: int | None = None
+    turned_mono_ns: int | None = None
+
+
+def open_serial(device: str, baud: int) -> BytePort:
+    """Open 8N1, and locked against a second process of ours (the lock is an advisory one)."""
+    port: BytePort = serial.Serial(device, baud, timeout=READ_S, exclusive=True)
+    return port
+
+
+class SerialPort:
+    """Reads `device` from `start` to `stop`.
+
+    `on_bytes(data, mono_ns)` gets each chunk with the time of its read. `on_caught_up(mono_ns)`
+    follows at every turn, also when there was nothing: all bytes that came before `mono_ns` have
+    been handed over, so whoever has heard nothing until then knows that it was silent. The time
+    of a chunk cannot tell that, because this thread may have been late.
+
+    `good_frame` is to be called when the bytes made sense; until then a port that keeps failing
+    is retried ever less often, even if it can be opened.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        on_bytes: Callable[[bytes, int], None],
+        on_caught_up: Callable[[int], None],
+        *,
+        clock: Clock,
+        baud: int = 9600,
+        retry_s: Sequence[float] = RETRY_S,
+        open_port: Callable[[str, int], BytePort] = open_serial,
+    ) -> None:
+        self._device = device
+        self._on_bytes = on_bytes
+        self._on_caught_up = on_caught_up
+        self._clock = clock
+        self._baud = baud
+        self._retry_s = retry_s
+        self._open_port = open_port
+        self._failures = 0
+        self._said: set[str] = set()
+        self._health = PortHealth()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"port {device}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to open and read, on the port's own thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and end its thread. Not to be called from a callback."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            # Bounded, because a callback that hangs must not keep the whole station from ending.
+            self._thread.join(timeout=2.0)
+
+    def health(self) -> PortHealth:
+        """The state as of now; safe from any thread."""
+        return self._health
+
+    def good_frame(self) -> None:
+        """The bytes made sense: the next loss is retried quickly again."""
+        self._failures = 0
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if not Path(self._device).exists():
+                self._complain(PORT_MISSING)
+                self._pause(NODE_POLL_S)
+                continue
+            port = self._attempt(lambda: self._open_port(self._device, self._baud))
+            if port is not None:
+                self._read_until_lost(port)
+            self._pause(self._retry_delay_s())
+        self._health = replace(self._health, state="waiting", fault=None)
+
+    def _read_until_lost(self, port: BytePort) -> None:
+        self._greet()
+        try:
+            while not self._stop.is_set():
+                asked_ns = self._clock.mono_ns()  # before the queue is looked at
+                data = self._attempt(lambda: port.read(port.in_waiting or 1))
+                if data is None:
+                    return
+                self._turn(asked_ns, data)
+        finally:
+            with contextlib.suppress(*PORT_FAILURES):
+                port.close()
+
+    def _turn(self, asked_ns: int, data: bytes) -> None:
+        if data:
+            read_ns = self._clock.mono_ns()
+            self._health = replace(self._health, last_byte_mono_ns=read_ns)
+            self._deliver(lambda: self._on_bytes(data, read_ns))
+            self._catch_up(asked_ns)
+        else:
+            # The read waited for all of its timeout, and it began after `asked_ns`.
+            self._catch_up(asked_ns + READ_NS)
+
+    def _attempt(self, action: Callable[[], T]) -> T | None:
+        """The one net for everything that pyserial raises when a device fails."""
+        try:
+            return action()
+        except PORT_FAILURES as error:
+            was_open = self._health.state == "open"
+            fault = PORT_LOST if was_open else _FAULT_OF_ERRNO.get(_errno(error), PORT_FAILED)
+            self._complain(fault, detail=str(error))
+            return None
+
+    def _deliver(self, callback: Callable[[], None]) -> None:
+        try:
+            callback()
+        except Exception:
+            # The edge of the capture loop: a fault above must not make the reader deaf for good.
+            log.exception("reader.consumer_failed", port=self._device)
+
+    def _greet(self) -> None:
+        first_time = self._health.opened_mono_ns is None
+        log.info("reader.open" if first_time else "reader.back", port=self._device)
+        self._said = set()
+        self._health = replace(
+            self._health, state="open", fault=None, opened_mono_ns=self._clock.mono_ns()
+        )
+
+    def _complain(self, fault: str, detail: str = "") -> None:
+        """Take note of a fault, and say each kind once until the port is open again."""
+        state: Literal["waiting", "lost"] = "waiting"
+        if self._health.state != "waiting":
+            state = "lost"
+        self._health = replace(self._health, state=state, fault=fault)
+        if fault in self._said:
+            return
+        self._said.add(fault)
+        if fault == PORT_LOST:
+            # After a loss the device is of course missing; that is no second piece of news.
+            self._said.add(PORT_MISSING)
+        log.warning(
+            "reader.lost" if state == "lost" else "reader.waiting",
+            port=self._device,
+            fault=fault,
+            hint=_HINT[fault],
+            detail=detail,
+        )
+
+    def _pause(self, wait_s: float) -> None:
+        """Wait without a port, from which nothing can come."""
+        self._stop.wait(wait_s)
+        self._catch_up(self._clock.mono_ns())
+
+    def _catch_up(self, mono_ns: int) -> None:
+        self._health = replace(self._health, turned_mono_ns=mono_ns)
+        self._deliver(lambda: self._on_caught_up(mono_ns))
+
+    def _retry_delay_s(self) -> float:
+        delay_s = self._retry_s[min(self._failures, len(self._retry_s) - 1)]
+        self._failures += 1
+        # Jitter, so that readers on one hub that browned out do not all come back at once.
+        return delay_s * secrets.SystemRandom().uniform(0.8, 1.0)
+
+
+def _errno(error: BaseException) -> int:
+    """The number of a failed call: termios.error has it only as its first argument."""
+    number = getattr(error, "errno", None) or (error.args[0] if error.args else None)
+    return number if isinstance(number, int) else 0
