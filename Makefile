@@ -1,0 +1,60 @@
+# The two commands to know: `make demo` and `make test`. Both work on a bare Debian 12 with
+# Python 3.11, git and make, and install the rest by themselves into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+WORKERS ?= 2
+BENCH_JSON ?= .bench/bench.json
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check bench assets screenshots constraints clean \
+	_bootstrap_demo _bootstrap_dev _lint _tools
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: _bootstrap_demo ## run the cloud, three booths and a lot on a sample district
+	@exec $(BIN)/valet-server demo
+
+test: _bootstrap_dev _lint _tools ## run every check and every test
+	$(BIN)/coverage erase
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --cov --cov-report=term
+
+check: _bootstrap_dev _lint ## run the checks that need no test: style, types, layers
+
+bench: _bootstrap_dev _tools ## measure, and write the figures as JSON
+	@mkdir -p $(dir $(BENCH_JSON))
+	VALET_TEST_BENCH_JSON=$(abspath $(BENCH_JSON)) \
+		$(BIN)/pytest tests/bench --override-ini=faulthandler_timeout=0
+	@echo "figures: $(BENCH_JSON)"
+
+assets: _bootstrap_dev ## rebuild the front-end bundles and the message catalogs
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+
+screenshots: _bootstrap_dev _tools ## make the pictures in the README anew
+	$(BIN)/python -m tests.browser.screenshots
+
+constraints: ## pin every package, also the indirect ones, to the newest that setup.cfg allows
+	$(PYTHON) .ci/pin_constraints.py
+
+clean: ## remove what was built, and the environment
+	rm -rf .venv .bench .demo .hypothesis .import_linter_cache .ruff_cache build dist *.egg-info
+	rm -rf booth_ui/node_modules booth_ui/static/dist server/static/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find booth_ui server -name '*.mo' -delete
+
+_bootstrap_demo:
+	@$(PYTHON) .ci/bootstrap.py agent,server
+
+_bootstrap_dev:
+	@$(PYTHON) .ci/bootstrap.py agent,server,dev
+
+_lint:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --cache-dir .venv/.cache/import-linter
+
+_tools:
+	@$(BIN)/python .ci/find_tools.py

@@ -1,0 +1,1 @@
+"""The tests: unit, property, integration, fault, browser and bench."""

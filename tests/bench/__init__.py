@@ -1,0 +1,1 @@
+"""Tests: figures, not verdicts."""

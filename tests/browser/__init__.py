@@ -1,0 +1,1 @@
+"""Tests: the screens, in a real Chromium."""

@@ -1,0 +1,174 @@
+"""What every test gets: a clean environment, no network, and on request databases and a browser.
+
+| fixture | gives |
+| --- | --- |
+| `database_url` | the test twice, on a migrated SQLite file and on a migrated PostgreSQL |
+| `sqlite_url`, `postgres_url` | one of the two |
+| `empty_database_url` | the same without any table, for tests of the migrations |
+| `postgres_cluster` | the PostgreSQL itself, one for each pytest process |
+| `chromium_page` | an empty page of 800x480 in Spanish, in Panama's time zone |
+| `chromium_pages` | `open(locale=..., width=..., javascript=...)`: as many pages as a test needs |
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, Page
+
+from tests import chromium, postgres
+from tests.network_guard import loopback_only
+
+HERE = Path(__file__).resolve().parent
+TIERS = ("unit", "property", "integration", "fault", "browser", "bench")
+DATABASES = ("sqlite", "postgresql")
+TEMPLATE = "valet_template"
+
+# The same examples on every run: a test that fails on one machine fails on all.
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+# For a person who looks for new counterexamples: VALET_TEST_HYPOTHESIS=explore.
+settings.register_profile("explore", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("VALET_TEST_HYPOTHESIS", "ci"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the tier whose directory it lies in."""
+    for item in items:
+        tier = item.path.relative_to(HERE).parts[0]
+        if tier in TIERS:
+            item.add_marker(tier)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    with loopback_only():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the settings of whoever runs the tests, and every way to a cloud account."""
+    for name in list(os.environ):
+        ours = name.startswith("VALET_") and not name.startswith("VALET_TEST_")
+        if ours or name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[postgres.Cluster]:
+    """One private PostgreSQL for this pytest process."""
+    try:
+        with postgres.running_cluster() as cluster:
+            yield cluster
+    except postgres.PostgresMissing as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_cluster: postgres.Cluster) -> str:
+    """Migrate one database, once; copying it is far quicker than migrating again."""
+    from server.migrate import upgrade
+
+    postgres_cluster.create(TEMPLATE)
+    upgrade(postgres_cluster.url(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate one SQLite file, once, and fold its write-ahead log into it."""
+    from server.migrate import upgrade
+
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: postgres.Cluster, _postgres_template: str) -> Iterator[str]:
+    """Give the URL of a migrated PostgreSQL database that only this test has."""
+    yield from _fresh_database(postgres_cluster, _postgres_template)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_cluster: postgres.Cluster) -> Iterator[str]:
+    """Give the URL of a PostgreSQL database without any table."""
+    yield from _fresh_database(postgres_cluster, "template0")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> str:
+    """Give the URL of a migrated SQLite file that only this test has."""
+    path = tmp_path / "server.sqlite3"
+    shutil.copyfile(_sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    """Give the URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'server.sqlite3'}"
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Run the test on both databases, each migrated and empty."""
+    return _by_name(request, {"sqlite": "sqlite_url", "postgresql": "postgres_url"})
+
+
+@pytest.fixture(params=DATABASES)
+def empty_database_url(request: pytest.FixtureRequest) -> str:
+    """Run the test on both databases, without any table."""
+    return _by_name(request, {"sqlite": "empty_sqlite_url", "postgresql": "empty_postgres_url"})
+
+
+@pytest.fixture(scope="session")
+def _chromium_browser() -> Iterator[Browser]:
+    try:
+        with chromium.running_browser() as browser:
+            yield browser
+    except chromium.ChromiumMissing as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@pytest.fixture
+def chromium_pages(_chromium_browser: Browser) -> Iterator[chromium.Pages]:
+    """Open pages; at the end none may have asked another machine, or thrown an error."""
+    pages = chromium.Pages(_chromium_browser)
+    yield pages
+    pages.close()
+    pages.assert_clean()
+
+
+@pytest.fixture
+def chromium_page(chromium_pages: chromium.Pages) -> Page:
+    """Open one page of a booth's size, in Spanish."""
+    return chromium_pages.open()
+
+
+def _by_name(request: pytest.FixtureRequest, names: dict[str, str]) -> str:
+    """Return the value of the fixture that belongs to the request's parameter."""
+    url: str = request.getfixturevalue(names[request.param])
+    return url
+
+
+def _fresh_database(cluster: postgres.Cluster, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    cluster.create(name, template=template)
+    yield cluster.url(name)
+    cluster.drop(name)

@@ -1,0 +1,1 @@
+"""Tests: what breaks in the field, made to break here."""

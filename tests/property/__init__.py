@@ -1,0 +1,1 @@
+"""Tests: Hypothesis looks for the counterexample."""

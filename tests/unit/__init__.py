@@ -1,0 +1,1 @@
+"""Tests: one function or class at a time."""
