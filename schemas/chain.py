@@ -51,7 +51,7 @@ def unseal(line: bytes) -> tuple[dict[str, Any], str]:
         raise ChainError("bad_hash")
     try:
         body = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ChainError("not_json") from None
     if not isinstance(body, dict):
         raise ChainError("not_json")

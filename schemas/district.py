@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from marshmallow import (
     RAISE,
@@ -31,7 +34,7 @@ SUPERVISOR = "supervisor"
 MANAGER = "manager"
 ROLES = (VALET, RUNNER, SUPERVISOR, MANAGER)
 
-_ID = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,38}$")
+_ID = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,38}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,17 @@ class _Strict(Schema):
         unknown = RAISE
 
 
+def _twice(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def _timezone(value: str) -> None:
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError):
+        raise ValidationError("no such time zone; write one like America/Panama") from None
+
+
 def _tag_id(value: str) -> None:
     try:
         canonical = parse_tag_id(value)
@@ -117,7 +131,7 @@ class PlaceSchema(_Strict):
     id = fields.String(required=True, validate=_ID)
     kind = fields.String(required=True, validate=validate.OneOf((BOOTH, LOT)))
     name = fields.String(required=True, validate=validate.Length(1, 60))
-    letter = fields.String(required=True, validate=validate.Regexp(r"^[A-Z]$"))
+    letter = fields.String(required=True, validate=validate.Regexp(r"[A-Z]\Z"))
     x_m = fields.Integer(required=True, strict=True)
     y_m = fields.Integer(required=True, strict=True)
     hooks = fields.Integer(required=True, strict=True, validate=validate.Range(0, 2000))
@@ -175,7 +189,7 @@ class DistrictSchema(_Strict):
     """See `District`."""
 
     name = fields.String(required=True, validate=validate.Length(1, 80))
-    timezone = fields.String(required=True)
+    timezone = fields.String(required=True, validate=_timezone)
     is_illustrative = fields.Boolean(load_default=False)
     places = fields.List(fields.Nested(PlaceSchema), required=True)
     people = fields.List(fields.Nested(PersonSchema), required=True)
@@ -184,16 +198,25 @@ class DistrictSchema(_Strict):
 
     @validates_schema
     def _names_agree(self, data: dict[str, Any], **_kwargs: object) -> None:
-        for name in ("places", "people", "tags"):
-            ids = [item.id for item in data[name]]
-            twice = sorted({item for item in ids if ids.count(item) > 1})
-            if twice:
-                raise ValidationError(f"used twice: {', '.join(twice)}", name)
+        faults: dict[str, list[str]] = {}
+        booths = [place for place in data["places"] if place.kind == BOOTH]
+        badges = [person.badge_tag for person in data["people"] if person.badge_tag is not None]
+        enrolled = [tag.id for tag in data["tags"] if tag.kind != BADGE]
         places = {place.id for place in data["places"]}
-        for leg in data["travel"]:
-            unknown = {leg.from_place_id, leg.to_place_id} - places
-            if unknown:
-                raise ValidationError(f"no such place: {', '.join(sorted(unknown))}", "travel")
+        named = {end for leg in data["travel"] for end in (leg.from_place_id, leg.to_place_id)}
+        for name, problem, wrong in (
+            ("places", "used twice", _twice(place.id for place in data["places"])),
+            ("places", "letter of two booths", _twice(place.letter for place in booths)),
+            ("people", "used twice", _twice(person.id for person in data["people"])),
+            ("people", "badge of two people", _twice(badges)),
+            ("people", "badge that is another tag", set(badges) & set(enrolled)),
+            ("tags", "used twice", _twice(tag.id for tag in data["tags"])),
+            ("travel", "no such place", named - places),
+        ):
+            if wrong:
+                faults.setdefault(name, []).append(f"{problem}: {', '.join(sorted(wrong))}")
+        if faults:
+            raise ValidationError({name: list(lines) for name, lines in faults.items()})
 
     @post_load
     def _make(self, data: dict[str, Any], **_kwargs: object) -> District:

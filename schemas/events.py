@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
@@ -13,6 +13,7 @@ from schemas import states
 
 WIRE_VERSION = 1
 STEP_MAX = 100_000
+SEQ_MAX = 2**53
 
 STATION_STARTED = "station.started"
 SHIFT_SIGNED_ON = "shift.signed_on"
@@ -57,7 +58,16 @@ class Event:
 
 
 # Ids are compared as text, so only the canonical form of a UUID is let in.
-_UUID = validate.Regexp(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_UUID = validate.Regexp(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_HASH = validate.Regexp(r"[0-9a-f]{64}\Z")
+# Outside of this no database can keep a time, whatever offset it is written with.
+_REAL_TIME = validate.Range(datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+
+
+def _text(least: int, most: int) -> validate.And:
+    """Text of so many characters that every database can keep: no NUL, no half of a pair."""
+    storable = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="Holds what cannot be stored.")
+    return validate.And(validate.Length(least, most), storable)
 
 
 class _Lenient(Schema):
@@ -70,13 +80,13 @@ class GuestReferenceSchema(_Lenient):
     """Reference to a guest record and its keyed digest (see `schemas.guest`)."""
 
     ref = fields.String(required=True, validate=_UUID)
-    digest = fields.String(required=True, validate=validate.Regexp(r"^[0-9a-f]{64}$"))
+    digest = fields.String(required=True, validate=_HASH)
 
 
 class StationStartedSchema(_Lenient):
     """A station's agent began to run."""
 
-    version = fields.String(required=True, validate=validate.Length(1, 40))
+    version = fields.String(required=True, validate=_text(1, 40))
 
 
 class NothingSchema(_Lenient):
@@ -86,9 +96,9 @@ class NothingSchema(_Lenient):
 class VisitReceivedSchema(_Lenient):
     """A car and its keys were taken in at the booth `place_id`."""
 
-    code = fields.String(required=True, validate=validate.Regexp(r"^[A-Z]-[0-9]{4}$"))
-    key_tag = fields.String(required=True, validate=validate.Length(4, 80))
-    claim_tag = fields.String(allow_none=True, validate=validate.Length(4, 80))
+    code = fields.String(required=True, validate=validate.Regexp(r"[A-Z]-[0-9]{4}\Z"))
+    key_tag = fields.String(required=True, validate=_text(4, 80))
+    claim_tag = fields.String(allow_none=True, validate=_text(4, 80))
     guest = fields.Nested(GuestReferenceSchema, required=True)
     language = fields.String(required=True, validate=validate.OneOf(("es", "en")))
 
@@ -96,8 +106,8 @@ class VisitReceivedSchema(_Lenient):
 class VisitRequestedSchema(_Lenient):
     """The driver asked for the car at `booth_id`, at `wanted_at` or (None) as soon as may be."""
 
-    booth_id = fields.String(required=True, validate=validate.Length(1, 40))
-    wanted_at = fields.AwareDateTime(allow_none=True, format="iso", default_timezone=None)
+    booth_id = fields.String(required=True, validate=_text(1, 40))
+    wanted_at = fields.AwareDateTime(allow_none=True, format="iso", validate=_REAL_TIME)
     source = fields.String(required=True, validate=validate.OneOf(("driver", "booth")))
 
 
@@ -111,28 +121,28 @@ class CarTakenSchema(_Lenient):
     """`actor` drove the car off from `place_id` towards `to_place_id`."""
 
     move = fields.String(required=True, validate=validate.OneOf(states.MOVE_KINDS))
-    to_place_id = fields.String(required=True, validate=validate.Length(1, 40))
+    to_place_id = fields.String(required=True, validate=_text(1, 40))
 
 
 class CarParkedSchema(_Lenient):
     """The car stands at the lot `place_id`, its key is on a hook there."""
 
-    stall = fields.String(allow_none=True, validate=validate.Length(0, 20))
+    stall = fields.String(allow_none=True, validate=_text(0, 20))
 
 
 class HandedOverSchema(_Lenient):
     """Keys and car were given back at `place_id` against a proof."""
 
     proof = fields.String(required=True, validate=validate.OneOf(states.PROOFS))
-    reason = fields.String(allow_none=True, validate=validate.Length(0, 300))
+    reason = fields.String(allow_none=True, validate=_text(0, 300))
 
 
 class VisitResolvedSchema(_Lenient):
     """A person decided what is true of a held visit."""
 
     state = fields.String(required=True, validate=validate.OneOf(tuple(states.CAR)))
-    place_id = fields.String(required=True, validate=validate.Length(1, 40))
-    reason = fields.String(required=True, validate=validate.Length(3, 300))
+    place_id = fields.String(required=True, validate=_text(1, 40))
+    reason = fields.String(required=True, validate=_text(3, 300))
 
 
 class EnvelopeSchema(_Lenient):
@@ -141,14 +151,14 @@ class EnvelopeSchema(_Lenient):
     v = fields.Integer(required=True, strict=True, validate=validate.Equal(WIRE_VERSION))
     id = fields.String(required=True, validate=_UUID)
     type = fields.String(required=True)
-    seq = fields.Integer(required=True, strict=True, validate=validate.Range(1, 2**53))
-    prev = fields.String(required=True, validate=validate.Regexp(r"^[0-9a-f]{64}$"))
-    boot_id = fields.String(required=True, validate=validate.Length(1, 64))
+    seq = fields.Integer(required=True, strict=True, validate=validate.Range(1, SEQ_MAX))
+    prev = fields.String(required=True, validate=_HASH)
+    boot_id = fields.String(required=True, validate=_text(1, 64))
     mono_ns = fields.Integer(required=True, strict=True, validate=validate.Range(0, 2**63 - 1))
-    wall = fields.AwareDateTime(required=True, format="iso", default_timezone=None)
+    wall = fields.AwareDateTime(required=True, format="iso", validate=_REAL_TIME)
     wall_synced = fields.Boolean(required=True, truthy={True}, falsy={False})
-    actor = fields.String(required=True, allow_none=True, validate=validate.Length(1, 40))
-    place_id = fields.String(required=True, allow_none=True, validate=validate.Length(1, 40))
+    actor = fields.String(required=True, allow_none=True, validate=_text(1, 40))
+    place_id = fields.String(required=True, allow_none=True, validate=_text(1, 40))
     visit_id = fields.String(required=True, allow_none=True, validate=_UUID)
     step = fields.Integer(required=True, strict=True, validate=validate.Range(0, STEP_MAX))
     data = fields.Dict(required=True, keys=fields.String())
@@ -227,6 +237,8 @@ def _flat(reason: object) -> str:
 def _check_who_and_where(event: Event) -> None:
     if event.type in VISIT_TYPES and (event.visit_id is None or event.step < 1):
         raise EventError("bad_fields", "visit_id, step: needed for this type")
+    if event.type not in VISIT_TYPES and event.visit_id is not None:
+        raise EventError("bad_fields", "visit_id: this type is about no visit")
     if event.type in _NEED_PLACE and event.place_id is None:
         raise EventError("bad_fields", "place_id: needed for this type")
     if event.type in _NEED_ACTOR and event.actor is None:

@@ -42,7 +42,7 @@ def new_salt() -> str:
     return secrets.token_hex(16)
 
 
-_UUID = validate.Regexp(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_UUID = validate.Regexp(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class GuestSchema(Schema):
@@ -53,11 +53,11 @@ class GuestSchema(Schema):
 
     ref = fields.String(required=True, validate=_UUID)
     visit_id = fields.String(required=True, validate=_UUID)
-    plate = fields.String(required=True, validate=validate.Regexp(r"^[A-Z0-9]{2,10}$"))
+    plate = fields.String(required=True, validate=validate.Regexp(r"[A-Z0-9]{2,10}\Z"))
     phone = fields.String(
-        required=True, allow_none=True, validate=validate.Regexp(r"^\+[1-9][0-9]{6,14}$")
+        required=True, allow_none=True, validate=validate.Regexp(r"\+[1-9][0-9]{6,14}\Z")
     )
-    salt = fields.String(required=True, validate=validate.Regexp(r"^[0-9a-f]{32}$"))
+    salt = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{32}\Z"))
 
     @post_load
     def _make(self, data: dict[str, object], **_kwargs: object) -> Guest:

@@ -27,12 +27,16 @@ def is_code(key: bytes, typed: str, now: datetime) -> bool:
     a booth's clock may be a little off.
     """
     step = int(now.timestamp()) // STEP_S
-    matches = [hmac.compare_digest(_code(key, step + near), typed) for near in (-1, 0, 1)]
+    # As bytes: of two texts, `compare_digest` takes only ASCII, and people type what they like.
+    given = typed.encode(errors="replace")
+    codes = (_code(key, step + near).encode() for near in (-1, 0, 1))
+    matches = [hmac.compare_digest(code, given) for code in codes]
     return any(matches)
 
 
 def _code(key: bytes, step: int) -> str:
-    digest = hmac.new(key, step.to_bytes(8, "big"), hashlib.sha256).digest()
+    # Signed, because a Pi without a clock may live before 1970 began.
+    digest = hmac.new(key, step.to_bytes(8, "big", signed=True), hashlib.sha256).digest()
     offset = digest[-1] & 0x0F
     number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
     return str(number % 10**DIGITS).zfill(DIGITS)

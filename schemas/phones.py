@@ -11,10 +11,13 @@ import re
 from schemas.problems import Refusal
 
 PANAMA = "+507"
-# Country codes of Spanish-speaking countries; two of the Dominican Republic share +1.
+# Country codes of Spanish-speaking countries; the Dominican Republic shares +1.
 _SPANISH_SPEAKING = tuple(
     f"+{code}"
-    for code in (34, 51, 52, 53, 54, 56, 57, 58, *range(502, 508), 591, 593, 595, 598, 1809, 1829)
+    for code in (
+        *(34, 51, 52, 53, 54, 56, 57, 58, *range(502, 508), 591, 593, 595, 598),
+        *(1809, 1829, 1849),
+    )
 )
 
 

@@ -43,8 +43,8 @@ CAR_PARKED = "car.parked"
 CAR_READY = "car.ready"
 CAR_HANDED_OVER = "visit.handed_over"
 
-# A lot or a booth may report before the station that the car came from: a step that is
-# missing in between is allowed where the later tap proves that it was taken.
+# A lot or a booth may report before the station that the car came from, and people forget to
+# tap when they drive off: a drive that is missing is allowed where the later tap proves it.
 CAR: dict[str, dict[str, str]] = {
     AT_BOOTH: {
         TAKEN_TO_PARK: TO_LOT,
@@ -53,13 +53,19 @@ CAR: dict[str, dict[str, str]] = {
         CAR_READY: READY,
     },
     TO_LOT: {CAR_PARKED: PARKED, CAR_READY: READY},
-    PARKED: {TAKEN_TO_RETRIEVE: TO_BOOTH, TAKEN_TO_RELOCATE: TO_LOT, CAR_PARKED: PARKED},
+    PARKED: {
+        TAKEN_TO_RETRIEVE: TO_BOOTH,
+        TAKEN_TO_RELOCATE: TO_LOT,
+        CAR_PARKED: PARKED,
+        CAR_READY: READY,
+    },
     TO_BOOTH: {CAR_READY: READY, CAR_PARKED: PARKED},
     READY: {
         CAR_HANDED_OVER: HANDED_OVER,
         TAKEN_TO_PARK: REPARKING,
         TAKEN_TO_RETRIEVE: TO_BOOTH,
         CAR_READY: READY,
+        CAR_PARKED: PARKED,
     },
     REPARKING: {CAR_PARKED: PARKED, CAR_READY: READY},
     HANDED_OVER: {},

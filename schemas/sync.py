@@ -40,6 +40,8 @@ class SyncHeaderSchema(_Lenient):
     `boot_id` and `mono_ns` are read when the request is sent: with the cloud's time of
     receipt they anchor the events of a boot whose clock was never set. `wait_s` lets the
     cloud hold the answer until there is news. `depth` is how many events are still unsent.
+    `first_seq` is the sequence of the first line, so that a line that cannot be read still has
+    its place.
     """
 
     v = fields.Integer(required=True, strict=True, validate=validate.Equal(1))
@@ -48,10 +50,13 @@ class SyncHeaderSchema(_Lenient):
         required=True, allow_none=True, strict=True, validate=validate.Range(0, 2**53)
     )
     boot_id = fields.String(required=True, validate=validate.Length(1, 64))
+    first_seq = fields.Integer(
+        load_default=None, allow_none=True, strict=True, validate=validate.Range(1, 2**53)
+    )
     mono_ns = fields.Integer(required=True, strict=True, validate=validate.Range(0, 2**63 - 1))
     wait_s = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 55))
-    depth = fields.Integer(load_default=0, strict=True, validate=validate.Range(0))
-    version = fields.String(load_default="", validate=validate.Length(0, 40))
+    depth = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 2**53))
+    version = fields.String(load_default="", validate=validate.Regexp(r"[ -~]{0,40}\Z"))
     records = fields.List(fields.Nested(GuestSchema), load_default=list)
 
 

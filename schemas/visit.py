@@ -206,7 +206,7 @@ def _move_car(visit: Visit, fact: Fact) -> None:
         visit.car = states.CAR[before][_action(event)]
         _note_times(visit, fact)
         # A ready car that went back to the lot waits to be asked for anew.
-        if before == states.REPARKING and visit.car == states.PARKED:
+        if before in (states.READY, states.REPARKING) and visit.car == states.PARKED:
             _close_request(visit, "cancelled", fact.at)
     else:
         visit.conflicts.append(Conflict(event.id, reason))
@@ -280,10 +280,18 @@ def _resolve(visit: Visit, fact: Fact) -> None:
         visit.legs[-1].done_at = fact.at
     if visit.car == states.HANDED_OVER:
         visit.key_holder = KeyHolder(states.GUEST, None)
-        visit.handed_over_at, visit.handed_over_by = fact.at, fact.event.actor
-        visit.proof = states.PROOF_SUPERVISOR
+        # A hand-over that was recorded in its time stands as it was recorded.
+        if visit.handed_over_at is None:
+            visit.handed_over_at, visit.handed_over_by = fact.at, fact.event.actor
+            visit.proof = states.PROOF_SUPERVISOR
         _close_request(visit, "done", fact.at)
-    elif visit.car not in _DRIVING:
+        return
+    # Whatever was taken for a hand-over was none: the car is still here.
+    visit.handed_over_at = visit.handed_over_by = visit.proof = None
+    if visit.car == states.PARKED:
+        visit.parked_at = visit.parked_at or fact.at
+    visit.ready_at = (visit.ready_at or fact.at) if visit.car == states.READY else None
+    if visit.car not in _DRIVING:
         visit.key_holder = KeyHolder(states.HOOK, visit.place_id)
 
 

@@ -1,0 +1,158 @@
+"""What may be recorded, and as what: every check that stands between a button and the journal.
+
+Plain functions of what is known. They return the event to record and raise `Refusal` where it
+must not be; the caller records it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from reader_agent.draft import Draft
+from reader_agent.journal import NewEvent
+from reader_agent.moves import Drive
+from schemas import events, states
+from schemas.district import BOOTH, Place
+from schemas.guest import Guest
+from schemas.problems import Refusal
+from schemas.visit import Visit
+
+EARLIEST_WANTED: Final = timedelta(minutes=-5)
+"""A time typed a moment ago may be just past; it then means now."""
+LATEST_WANTED: Final = timedelta(days=7)
+STALL_LENGTH: Final = 20
+REASON_LENGTHS: Final = range(3, 301)
+
+
+def receive(draft: Draft, guest: Guest, code: str) -> NewEvent:
+    """A car and its keys were taken in. The draft must be whole (`check_draft`)."""
+    data = {
+        "code": code,
+        "key_tag": draft.key_tag,
+        "claim_tag": draft.claim_tag,
+        "guest": {"ref": guest.ref, "digest": guest.digest()},
+        "language": draft.language,
+    }
+    return NewEvent(events.VISIT_RECEIVED, guest.visit_id, 1, data)
+
+
+def check_draft(draft: Draft) -> str:
+    """The plate of a draft that can be received. Refusal `bad_plate` without a plate,
+    `phone_needed` while nobody has said whether there is a phone."""
+    if draft.plate is None:
+        raise Refusal("bad_plate")
+    if draft.phone is None and not draft.no_phone:
+        raise Refusal("phone_needed")
+    return draft.plate
+
+
+def request(
+    visit: Visit, booth: Place | None, wanted_at: datetime | None, now: datetime
+) -> NewEvent | None:
+    """The driver wants the car at `booth`; None when exactly this is already asked.
+
+    Refusal `unknown_place`, `booth_closed`, `bad_time`; `wrong_state` for a car that is gone or
+    already waits for its driver; `already_on_its_way` when it is being driven to that booth.
+    """
+    if booth is None or booth.kind != BOOTH:
+        raise Refusal("unknown_place")
+    if not booth.is_open:
+        raise Refusal("booth_closed")
+    if wanted_at is not None and not EARLIEST_WANTED <= wanted_at - now <= LATEST_WANTED:
+        raise Refusal("bad_time")
+    asked = visit.request
+    if visit.car == states.HANDED_OVER or (visit.car == states.READY and asked is not None):
+        raise Refusal("wrong_state", state=visit.state)
+    if asked is not None and asked.booth_id == booth.id:
+        if visit.car == states.TO_BOOTH:
+            raise Refusal("already_on_its_way")
+        if asked.wanted_at == wanted_at:
+            return None
+    data = {
+        "booth_id": booth.id,
+        "wanted_at": wanted_at.isoformat() if wanted_at else None,
+        "source": "booth",
+    }
+    return _next(visit, events.VISIT_REQUESTED, data)
+
+
+def cancel_request(visit: Visit) -> NewEvent:
+    """The driver no longer wants the car for now. Refusal `no_request`."""
+    if visit.request is None:
+        raise Refusal("no_request")
+    return _next(visit, events.VISIT_REQUEST_CANCELLED, {"source": "booth"})
+
+
+def take(visit: Visit, place_id: str, drive: Drive) -> NewEvent:
+    """Somebody drives the car off from here. Refusal `visit_held`, `already_on_its_way`,
+    `wrong_place`, `wrong_state`."""
+    if visit.conflicts:
+        raise Refusal("visit_held")
+    if visit.destination_id is not None:
+        raise Refusal("already_on_its_way")
+    if visit.place_id != place_id:
+        raise Refusal("wrong_place")
+    if f"{events.CAR_TAKEN}/{drive.kind}" not in states.CAR[visit.car]:
+        raise Refusal("wrong_state", state=visit.state)
+    return _next(visit, events.CAR_TAKEN, {"move": drive.kind, "to_place_id": drive.to_place_id})
+
+
+def drive_to(visit: Visit, place_id: str, to: Place | None) -> Drive:
+    """The drive to a place that a person chose. Refusal `unknown_place`, `bad_choice`."""
+    if to is None:
+        raise Refusal("unknown_place")
+    if to.id == place_id:
+        raise Refusal("bad_choice")
+    if to.kind == BOOTH:
+        return Drive(states.RETRIEVE, to.id)
+    return Drive(states.RELOCATE if visit.car == states.PARKED else states.PARK, to.id)
+
+
+def park(visit: Visit, stall: str | None = None) -> NewEvent:
+    """The car stands in a lot, its key hangs there: a fact in whatever state the visit is.
+    Refusal `wrong_state` for a car that was handed over, `bad_choice` for a stall too long."""
+    _still_ours(visit)
+    stall = (stall or "").strip() or None
+    if stall is not None and len(stall) > STALL_LENGTH:
+        raise Refusal("bad_choice")
+    return _next(visit, events.CAR_PARKED, {"stall": stall})
+
+
+def ready(visit: Visit) -> NewEvent:
+    """The car waits at a booth's kerb: a fact too. Refusal `wrong_state` after hand-over."""
+    _still_ours(visit)
+    return _next(visit, events.CAR_READY, {})
+
+
+def check_hand_over(visit: Visit, place_id: str) -> None:
+    """Whether the keys may be given back here at all, before any proof is looked at.
+    Refusal `visit_held`, `not_ready`, `wrong_place`, `no_request`."""
+    if visit.conflicts:
+        raise Refusal("visit_held")
+    if visit.car != states.READY:
+        raise Refusal("not_ready")
+    if visit.place_id != place_id:
+        raise Refusal("wrong_place")
+    if visit.request is None:
+        raise Refusal("no_request")
+
+
+def hand_over(visit: Visit, proof: str, reason: str | None, opened_by: str) -> NewEvent:
+    """Keys and car were given back against `proof`, which has been checked.
+
+    `opened_by` says how the hand-over was opened: `key_tag`, the tag was on the reader, or
+    `ticket`, it was picked on the screen.
+    """
+    data = {"proof": proof, "reason": reason, "opened_by": opened_by}
+    return _next(visit, events.VISIT_HANDED_OVER, data)
+
+
+def _still_ours(visit: Visit) -> None:
+    if visit.car == states.HANDED_OVER and not visit.conflicts:
+        raise Refusal("wrong_state", state=visit.state)
+
+
+def _next(visit: Visit, kind: str, data: dict[str, str | None]) -> NewEvent:
+    # One more than all that is known here, so that causes sort before effects.
+    return NewEvent(kind, visit.id, visit.step + 1, data)

@@ -1,0 +1,62 @@
+"""The cloud as a station sees it: one call, and the ways in which it can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+UNREACHABLE: Final = "unreachable"
+BUSY: Final = "busy"
+SERVER_ERROR: Final = "server_error"
+TURNED_AWAY: Final = "turned_away"
+TOO_LARGE: Final = "too_large"
+BAD_REQUEST: Final = "bad_request"
+BAD_ANSWER: Final = "bad_answer"
+
+Answer = Mapping[str, Any]
+"""A loaded `schemas.sync.SyncAnswerSchema`."""
+
+
+class CloudLost(Exception):
+    """No answer that can be used. `code` is one of the constants above.
+
+    `problem` is the cloud's own problem code where it gave one; `retry_after_s` what it asked
+    for. Whether the cloud took the events in is unknown: they are sent again, which is harmless.
+    """
+
+    def __init__(
+        self, code: str, *, problem: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(code if problem is None else f"{code}: {problem}")
+        self.code = code
+        self.problem = problem
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: the header (JSON-ready, see `SyncHeaderSchema`) and the sealed event lines.
+
+    `acked_seq` and `cursor` are what the station had when it asked: an answer is judged by them.
+    """
+
+    header: Mapping[str, Any]
+    lines: Sequence[bytes]
+    acked_seq: int
+    cursor: int
+    wait_s: int = 0
+
+    def body(self, header_line: bytes) -> bytes:
+        """The request's body: `header_line` and the events, each on its own line."""
+        return b"\n".join((header_line, *self.lines)) + b"\n"
+
+
+class Cloud(Protocol):
+    """Whom `sync` talks to."""
+
+    def exchange(self, asked: Asked) -> Answer:
+        """Ask and wait for the answer. Raises `CloudLost`."""
+
+    def close(self) -> None:
+        """Break off what is under way, from another thread too; nothing is asked afterwards."""

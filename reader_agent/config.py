@@ -1,0 +1,244 @@
+"""A station's settings: one KEY=VALUE file and the environment, which wins.
+
+Every key begins with `VALET_AGENT_`, so that the same file serves as a systemd EnvironmentFile.
+All faults are told at once, in words: what is wrong, and what a right line looks like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from environs import Env, EnvValidationError
+from environs import ValidationError as Wrong
+
+from reader_agent.readers import EXAMPLE as READER_EXAMPLE
+from reader_agent.readers import ReaderConfig, ReaderConfigError
+from schemas.catalog import DEFAULT_LANGUAGE, LANGUAGES
+from schemas.district import BOOTH, LOT
+
+PREFIX = "VALET_AGENT_"
+LOOPBACK = "127.0.0.1"
+
+_EXAMPLES: dict[str, str] = {
+    "STATION_ID": "caseta-herrera-1",
+    "PLACE_ID": "caseta-herrera",
+    "ROLE": "booth",
+    "LETTER": "H",
+    "DATA_DIR": "/var/lib/valet-agent",
+    "CLOUD_URL": "https://valet.example.org",
+    "READERS": READER_EXAMPLE,
+    "SCREEN_PORT": "8080",
+    "LANGUAGE": "es",
+    "ASSUME_CLOCK_SYNCED": "no",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFault:
+    """One setting that is missing or wrong."""
+
+    name: str
+    wrong: str
+    example: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.wrong}; for example {self.name}={self.example}"
+
+
+class ConfigError(Exception):
+    """The station cannot start with these settings. `faults` names every one that is wrong."""
+
+    def __init__(self, faults: list[ConfigFault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.code = "bad_config"
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every limit of a station. Waits in seconds, sizes in bytes."""
+
+    batch_events: int = 500
+    batch_bytes: int = 262_144
+    answer_bytes: int = 16_777_216
+    long_poll_wait_s: int = 25
+    request_timeout_s: int = 15
+    backoff_cap_s: int = 60
+    actor_idle_s: int = 90
+    code_tries: int = 5
+    code_lock_s: int = 300
+    tap_repeat_s: int = 5
+    disk_warn_percent: int = 90
+    search_results: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one station. `screen_port` is on loopback only."""
+
+    station_id: str
+    place_id: str
+    role: Literal["booth", "lot"]
+    letter: str
+    data_dir: Path
+    cloud_url: str
+    readers: tuple[ReaderConfig, ...]
+    screen_port: int = 8080
+    language: str = DEFAULT_LANGUAGE
+    assume_clock_synced: bool = False
+    limits: Limits = Limits()
+
+
+def read_config(path: Path | None = None) -> Config:
+    """The settings in the file at `path` and in the environment. Raises `ConfigError`."""
+    env = Env(eager=False, prefix=PREFIX)
+    faults = _read_file(env, path)
+    values = _read_values(env)
+    limits = {name: _limit(env, name) for name in _LIMIT_RANGES}
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        faults += _faults_of(error)
+    if faults:
+        raise ConfigError(sorted(faults, key=lambda fault: fault.name))
+    return Config(**values, limits=Limits(**limits))
+
+
+def _read_file(env: Env, path: Path | None) -> list[ConfigFault]:
+    if path is None:
+        return []
+    if not path.is_file():
+        return [ConfigFault("--config", f"no such file: {path}", "/etc/valet-agent.env")]
+    env.read_env(path, recurse=False)
+    known = {PREFIX + name for name in (*_EXAMPLES, *(key.upper() for key in _LIMIT_RANGES))}
+    # A key with a slip of the pen would otherwise be a setting that quietly does nothing.
+    return [
+        ConfigFault(name, "no such setting", f"one of: {', '.join(sorted(known))}")
+        for name in sorted(_names_in(path) - known)
+    ]
+
+
+def _names_in(path: Path) -> set[str]:
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return {
+        line.removeprefix("export ").partition("=")[0].strip()
+        for line in lines
+        if line and not line.startswith("#")
+    }
+
+
+def _read_values(env: Env) -> dict[str, Any]:
+    return {
+        "station_id": env.str("STATION_ID", validate=_is_name),
+        "place_id": env.str("PLACE_ID", validate=_is_name),
+        "role": cast("Literal['booth', 'lot']", env.str("ROLE", validate=_one_of(BOOTH, LOT))),
+        "letter": env.str("LETTER", validate=_matches(r"[A-Z]", "write one letter, A to Z")),
+        "data_dir": env.path("DATA_DIR", validate=_is_absolute),
+        "cloud_url": env.str("CLOUD_URL", validate=_is_url),
+        "readers": _readers(env.str("READERS", "", validate=_are_readers)),
+        "screen_port": env.int("SCREEN_PORT", 8080, validate=_within(1, 65_535)),
+        "language": env.str("LANGUAGE", DEFAULT_LANGUAGE, validate=_one_of(*LANGUAGES)),
+        "assume_clock_synced": env.bool("ASSUME_CLOCK_SYNCED", False),
+    }
+
+
+_LIMIT_RANGES: dict[str, range] = {
+    "batch_events": range(1, 501),
+    "batch_bytes": range(1_024, 262_145),
+    "answer_bytes": range(65_536, 67_108_865),
+    "long_poll_wait_s": range(56),
+    "request_timeout_s": range(1, 121),
+    "backoff_cap_s": range(1, 601),
+    "actor_idle_s": range(10, 3_601),
+    "code_tries": range(1, 11),
+    "code_lock_s": range(1, 86_401),
+    "tap_repeat_s": range(61),
+    "disk_warn_percent": range(1, 101),
+    "search_results": range(1, 501),
+}
+
+
+def _limit(env: Env, name: str) -> int:
+    allowed = _LIMIT_RANGES[name]
+    default = getattr(Limits(), name)
+    value = env.int(name.upper(), default, validate=_within(allowed.start, allowed.stop - 1))
+    return cast("int", value)
+
+
+def _faults_of(error: EnvValidationError) -> list[ConfigFault]:
+    messages = cast("Mapping[str, list[str]]", error.error_messages)
+    return [_fault(name, reasons) for name, reasons in messages.items()]
+
+
+def _fault(name: str, reasons: list[str]) -> ConfigFault:
+    bare = name.removeprefix(PREFIX)
+    example = _EXAMPLES.get(bare) or str(getattr(Limits(), bare.lower()))
+    wrong = "missing" if "not set" in reasons[0] else "; ".join(reasons).rstrip(".")
+    return ConfigFault(name, wrong, example)
+
+
+def _readers(text: str | None) -> tuple[ReaderConfig, ...]:
+    # Also asked for a text that `_are_readers` has already refused: the seal then raises.
+    try:
+        return tuple(map(ReaderConfig.parse, _lines_of(text or "")))
+    except ReaderConfigError:
+        return ()
+
+
+def _lines_of(text: str) -> list[str]:
+    return [line.strip() for line in text.split(",") if line.strip()]
+
+
+def _are_readers(text: str) -> None:
+    for line in _lines_of(text):
+        try:
+            ReaderConfig.parse(line)
+        except ReaderConfigError as error:
+            raise Wrong(str(error)) from None
+
+
+def _matches(pattern: str, advice: str) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        if not re.fullmatch(pattern, text):
+            raise Wrong(advice)
+
+    return check
+
+
+def _one_of(*choices: str) -> Callable[[str], None]:
+    return _matches("|".join(choices), f"write one of {', '.join(choices)}")
+
+
+def _within(least: int, most: int) -> Callable[[int], None]:
+    def check(value: int) -> None:
+        if not least <= value <= most:
+            raise Wrong(f"write a whole number from {least} to {most}")
+
+    return check
+
+
+_is_name = _matches(r"[a-z0-9][a-z0-9-]{0,38}", "lower-case letters, digits and dashes, up to 39")
+
+
+def _is_absolute(path: Path) -> None:
+    if not path.is_absolute():
+        raise Wrong("write the whole path, from /")
+
+
+def _is_url(text: str) -> None:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise Wrong("write an address that begins with https://")
+    if parts.scheme == "http" and parts.hostname not in (LOOPBACK, "localhost", "::1"):
+        raise Wrong("http is for this machine only: write https://")
+
+
+def settings_help() -> Mapping[str, str]:
+    """Every setting with an example, for `--help` and for the notes on installing."""
+    limits = {name.upper(): str(getattr(Limits(), name)) for name in _LIMIT_RANGES}
+    return {PREFIX + name: example for name, example in {**_EXAMPLES, **limits}.items()}

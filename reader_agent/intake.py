@@ -1,0 +1,148 @@
+"""Taking a car in: the draft, field by field, and the visit that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from reader_agent import actions
+from reader_agent.config import Config
+from reader_agent.draft import Draft, DraftStore
+from reader_agent.journal import Journal, NewEvent
+from reader_agent.mirror import Mirror
+from reader_agent.recorder import Recorder
+from reader_agent.station_db import Transaction
+from reader_agent.ticket_codes import next_code
+from schemas.catalog import LANGUAGES
+from schemas.district import CLAIM_TAG, KEY_TAG, Person
+from schemas.events import Event
+from schemas.guest import Guest, new_salt
+from schemas.ids import uuid7
+from schemas.phones import language_of, normalise_phone
+from schemas.plates import normalise_plate
+from schemas.problems import Refusal
+from schemas.tag_ids import TagIDError, parse_tag_id
+
+
+class Intake:
+    """The one reception that a station has open. Guarded by the station's lock."""
+
+    def __init__(
+        self,
+        drafts: DraftStore,
+        mirror: Mirror,
+        journal: Journal,
+        recorder: Recorder,
+        config: Config,
+    ) -> None:
+        self._drafts = drafts
+        self._mirror = mirror
+        self._journal = journal
+        self._recorder = recorder
+        self._letter = config.letter
+        self._language = config.language
+
+    def open(self, key_tag: str) -> Draft:
+        """Begin a reception with this key tag. In one that is open already only the tag changes:
+        what was typed is for the car that still stands there."""
+        self._check_free(key_tag, KEY_TAG)
+        label = self._mirror.roster.label(key_tag)
+        draft = self._drafts.get()
+        if draft is None:
+            return self._drafts.put(Draft(key_tag, label, language=self._language))
+        if draft.key_tag == key_tag:
+            return draft
+        return self._drafts.put(replace(draft, key_tag=key_tag, key_label=label))
+
+    def edit(
+        self,
+        *,
+        plate: str | None = None,
+        phone: str | None = None,
+        language: str | None = None,
+        claim_tag: str | None = None,
+        no_phone: bool | None = None,
+    ) -> Draft:
+        """See `Station.edit_draft`."""
+        draft = self._draft()
+        if plate is not None:
+            draft = replace(draft, plate=normalise_plate(plate) if plate.strip() else None)
+        if language is not None:
+            draft = self._with_language(draft, language)
+        if phone is not None:
+            draft = self._with_phone(draft, phone)
+        if no_phone is not None:
+            draft = replace(draft, no_phone=no_phone, phone=None if no_phone else draft.phone)
+        if claim_tag is not None:
+            draft = self._with_claim(draft, claim_tag)
+        return self._drafts.put(draft)
+
+    def receive(self, actor: Person, now: datetime) -> str:
+        """Record the reception; the id of the new visit.
+
+        Refusal `no_draft`, `bad_plate`, `phone_needed`, `unknown_tag`, `wrong_tag_kind`,
+        `tag_in_use`, and what storage gives.
+        """
+        draft = self._draft()
+        plate = actions.check_draft(draft)
+        self._check_free(draft.key_tag, KEY_TAG)
+        if draft.claim_tag is not None:
+            self._check_free(draft.claim_tag, CLAIM_TAG)
+        guest = Guest(uuid7(now), uuid7(now), plate, draft.phone, new_salt())
+        self._recorder.record(self._received(draft, guest), actor.id, self._beside(guest))
+        return guest.visit_id
+
+    def _received(self, draft: Draft, guest: Guest) -> Callable[[Transaction], NewEvent]:
+        in_use = {visit.code for visit in self._mirror.visits()}
+
+        def build(work: Transaction) -> NewEvent:
+            return actions.receive(draft, guest, next_code(work, self._letter, in_use))
+
+        return build
+
+    def _beside(self, guest: Guest) -> Callable[[Transaction, Event], None]:
+        def write(work: Transaction, event: Event) -> None:
+            self._journal.guests.add(work, guest, event.seq)
+            self._mirror.learn_guests(work)
+            self._drafts.remove(work)
+
+        return write
+
+    def _draft(self) -> Draft:
+        draft = self._drafts.get()
+        if draft is None:
+            raise Refusal("no_draft")
+        return draft
+
+    def _with_language(self, draft: Draft, language: str) -> Draft:
+        if language not in LANGUAGES:
+            raise Refusal("bad_choice")
+        return replace(draft, language=language, is_language_chosen=True)
+
+    def _with_phone(self, draft: Draft, text: str) -> Draft:
+        if not text.strip():
+            return replace(draft, phone=None)
+        phone = normalise_phone(text)
+        language = draft.language if draft.is_language_chosen else language_of(phone)
+        return replace(draft, phone=phone, no_phone=False, language=language)
+
+    def _with_claim(self, draft: Draft, text: str) -> Draft:
+        if not text.strip():
+            return replace(draft, claim_tag=None, claim_label=None)
+        try:
+            claim_tag = parse_tag_id(text)
+        except TagIDError:
+            raise Refusal("unknown_tag") from None
+        self._check_free(claim_tag, CLAIM_TAG)
+        label = self._mirror.roster.label(claim_tag)
+        return replace(draft, claim_tag=claim_tag, claim_label=label)
+
+    def _check_free(self, tag_id: str, kind: str) -> None:
+        tag = self._mirror.roster.tags.get(tag_id)
+        if tag is None:
+            raise Refusal("unknown_tag")
+        if tag.kind != kind:
+            raise Refusal("wrong_tag_kind")
+        if holders := self._mirror.with_tag(tag_id):
+            raise Refusal("tag_in_use", ticket=holders[0].code)

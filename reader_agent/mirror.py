@@ -1,0 +1,204 @@
+"""The district as this station knows it: open visits, places, people and tags, all in memory.
+
+It is what lets a booth that is cut off still receive, request and hand over. A visit is the fold
+of its events: the cloud's, which came with the changes, and this station's own, which the cloud
+may not have yet. Guarded by the station's lock: writes happen in a transaction, and memory
+follows only after the commit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from marshmallow import ValidationError
+
+from reader_agent import roster
+from reader_agent.guests import Guests
+from reader_agent.mirror_store import MirrorStore
+from reader_agent.roster import Roster
+from reader_agent.station_db import StationDB, Transaction
+from reader_agent.terms import Terms, check_terms, terms_of
+from schemas import events, sync
+from schemas.events import EventError, read_event
+from schemas.visit import Fact, Visit, fold, order_key
+
+_log = structlog.get_logger(__name__)
+_NOT_CAR_TYPES = frozenset({events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED})
+_NOT_UNDERSTOOD = (ValidationError, EventError, KeyError, TypeError, ValueError)
+
+
+class Mirror:
+    """Loads everything at once; afterwards all questions are answered from memory.
+
+    `cursor` is where the cloud's changes were last read up to.
+    """
+
+    def __init__(self, db: StationDB, guests: Guests, journal_id: str) -> None:
+        self._store = MirrorStore(db)
+        self._guests = guests
+        self._journal_id = journal_id
+        self.roster = Roster()
+        self.cursor = self._store.cursor()
+        self._facts: defaultdict[str, dict[str, Fact]] = defaultdict(dict)
+        self._visits: dict[str, Visit] = {}
+        self._by_tag: defaultdict[str, set[str]] = defaultdict(set)
+        self._terms: dict[str, Terms] = {}
+        self._last_own_seq: dict[str, int] = {}
+        self._own_guests = guests.known()
+        self._load()
+
+    def visits(self) -> list[Visit]:
+        """Every open visit."""
+        return [visit for visit in self._visits.values() if visit.is_open]
+
+    def visit(self, visit_id: str) -> Visit | None:
+        """The visit of this id; one that has just closed is still known for a while."""
+        return self._visits.get(visit_id)
+
+    def terms(self, visit_id: str) -> Terms | None:
+        """What the cloud says of the visit; None while it has said nothing."""
+        return self._terms.get(visit_id)
+
+    def plate(self, visit_id: str) -> str:
+        """The plate; empty where it is not known here (a visit that came without its terms)."""
+        terms, guest = self._terms.get(visit_id), self._own_guests.get(visit_id)
+        return (terms.plate if terms else "") or (guest.plate if guest else "")
+
+    def has_phone(self, visit_id: str) -> bool:
+        """Whether the driver gets text messages."""
+        terms, guest = self._terms.get(visit_id), self._own_guests.get(visit_id)
+        return terms.has_phone if terms else bool(guest and guest.has_phone)
+
+    def since(self, visit_id: str) -> datetime:
+        """When the car or its key was last moved."""
+        facts = self._facts[visit_id].values()
+        moves = [fact for fact in facts if fact.event.type not in _NOT_CAR_TYPES]
+        return max(moves, key=order_key).at
+
+    def with_tag(self, tag_id: str) -> list[Visit]:
+        """The open visits that have this key or claim tag: none, one, or (two booths that were
+        cut off from each other) more."""
+        return [self._visits[visit_id] for visit_id in sorted(self._by_tag.get(tag_id, ()))]
+
+    def is_unsent(self, visit_id: str, acked_seq: int) -> bool:
+        """Whether the cloud lacks something that this station recorded of the visit."""
+        return self._last_own_seq.get(visit_id, 0) > acked_seq
+
+    def record(self, work: Transaction, fact: Fact) -> None:
+        """Add an event of this station's own journal."""
+        self._store.put_fact(work, fact)
+        work.after_commit(partial(self._add, [fact]))
+
+    def learn_guests(self, work: Transaction) -> None:
+        """A guest record is being stored in `work`: know it afterwards."""
+
+        def remember() -> None:
+            self._own_guests = self._guests.known()
+
+        work.after_commit(remember)
+
+    def apply(self, work: Transaction, changes: Iterable[Mapping[str, Any]], cursor: int) -> None:
+        """Take over loaded `ChangeSchema`s. One that cannot be understood is logged and passed
+        over: it must not stop those behind it."""
+        facts: list[Fact] = []
+        for change in changes:
+            try:
+                if change["kind"] == sync.CHANGE_EVENT:
+                    facts += self._read_fact(work, change["body"])
+                else:
+                    self._read_doc(work, change)
+            except _NOT_UNDERSTOOD as error:
+                kind, error_name = change["kind"], type(error).__name__
+                _log.error("change.passed_over", kind=kind, id=change["id"], error=error_name)
+        self._store.put_cursor(work, cursor)
+        work.after_commit(partial(self._applied, facts, cursor))
+
+    def closed(self, acked_seq: int) -> list[str]:
+        """The visits that nobody here needs any more: closed in the cloud, and nothing that this
+        station did to them is still unsent."""
+        ids = [visit_id for visit_id, terms in self._terms.items() if not terms.is_open]
+        return [visit_id for visit_id in ids if not self.is_unsent(visit_id, acked_seq)]
+
+    def drop(self, work: Transaction, visit_ids: Iterable[str]) -> None:
+        """Forget these visits."""
+        gone = tuple(visit_ids)
+        for visit_id in gone:
+            self._store.drop_visit(work, visit_id)
+            self._guests.drop(work, visit_id)
+        work.after_commit(partial(self._dropped, gone))
+
+    def _load(self) -> None:
+        for kind in roster.KINDS:
+            for _, doc in self._store.docs(kind):
+                self.roster.put(kind, doc)
+        for visit_id, doc in self._store.docs(sync.CHANGE_VISIT):
+            self._terms[visit_id] = terms_of(doc)
+        self._add(list(self._store.facts()))
+
+    def _read_fact(self, work: Transaction, body: Mapping[str, Any]) -> list[Fact]:
+        event = read_event(body["event"])
+        if event.type not in events.VISIT_TYPES:
+            return []
+        at = datetime.fromisoformat(body["at"])
+        if at.tzinfo is None:
+            raise ValueError("a time without a zone")
+        fact = Fact(str(body["journal_id"]), event, at)
+        self._store.put_fact(work, fact)
+        return [fact]
+
+    def _read_doc(self, work: Transaction, change: Mapping[str, Any]) -> None:
+        kind, doc_id, body = change["kind"], change["id"], change["body"]
+        is_visit = kind == sync.CHANGE_VISIT
+        doc = check_terms(body) if is_visit else roster.check(kind, body)
+        self._store.put_doc(work, kind, doc_id, doc)
+        if is_visit:
+            work.after_commit(partial(self._terms.__setitem__, doc_id, terms_of(doc)))
+        else:
+            work.after_commit(partial(self.roster.put, kind, doc))
+
+    def _add(self, facts: Iterable[Fact]) -> None:
+        touched = set()
+        for fact in facts:
+            visit_id = fact.event.visit_id
+            assert visit_id is not None
+            self._facts[visit_id][fact.event.id] = fact
+            touched.add(visit_id)
+            if fact.journal_id == self._journal_id:
+                seq = max(self._last_own_seq.get(visit_id, 0), fact.event.seq)
+                self._last_own_seq[visit_id] = seq
+        for visit_id in touched:
+            self._refold(visit_id)
+
+    def _applied(self, facts: list[Fact], cursor: int) -> None:
+        self.cursor = cursor
+        self._add(facts)
+
+    def _refold(self, visit_id: str) -> None:
+        self._unindex(visit_id)
+        visit = fold(self._facts[visit_id].values())
+        if visit is None:
+            return
+        self._visits[visit_id] = visit
+        if visit.is_open:
+            for tag_id in filter(None, (visit.key_tag, visit.claim_tag)):
+                self._by_tag[tag_id].add(visit_id)
+
+    def _unindex(self, visit_id: str) -> None:
+        visit = self._visits.pop(visit_id, None)
+        if visit is None:
+            return
+        for tag_id in filter(None, (visit.key_tag, visit.claim_tag)):
+            self._by_tag[tag_id].discard(visit_id)
+            if not self._by_tag[tag_id]:
+                del self._by_tag[tag_id]
+
+    def _dropped(self, visit_ids: Iterable[str]) -> None:
+        for visit_id in visit_ids:
+            self._unindex(visit_id)
+            for table in (self._facts, self._terms, self._last_own_seq, self._own_guests):
+                table.pop(visit_id, None)

@@ -1,0 +1,76 @@
+"""The mirror on disk: facts and documents that were checked when they came in.
+
+Rows hold the checked form, so that a station with thousands of visits starts without checking
+them all again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from reader_agent.station_db import StationDB, Transaction
+from schemas import sync
+from schemas.events import Event, restore_event
+from schemas.visit import Fact
+
+
+class MirrorStore:
+    """The `mirror_event` and `mirror_doc` tables."""
+
+    def __init__(self, db: StationDB) -> None:
+        self._db = db
+
+    def cursor(self) -> int:
+        """Where the cloud's changes were last read up to; 0 before the first answer."""
+        rows = self._db.rows("SELECT value FROM meta WHERE key = 'cursor'")
+        return int(rows[0]["value"]) if rows else 0
+
+    def put_cursor(self, work: Transaction, cursor: int) -> None:
+        """Move the cursor, in the transaction that stores what it covers."""
+        work.execute("INSERT OR REPLACE INTO meta VALUES ('cursor', ?)", (cursor,))
+
+    def put_fact(self, work: Transaction, fact: Fact) -> None:
+        """Store a fact; the same event again takes the better time."""
+        work.execute(
+            "INSERT OR REPLACE INTO mirror_event VALUES (?, ?, ?, ?, ?)",
+            (
+                fact.event.id,
+                fact.event.visit_id,
+                fact.journal_id,
+                fact.at.isoformat(),
+                _event_text(fact.event),
+            ),
+        )
+
+    def put_doc(self, work: Transaction, kind: str, doc_id: str, doc: Mapping[str, Any]) -> None:
+        """Store a document's whole new content (JSON-ready)."""
+        body = json.dumps(doc, ensure_ascii=False)
+        work.execute("INSERT OR REPLACE INTO mirror_doc VALUES (?, ?, ?)", (kind, doc_id, body))
+
+    def drop_visit(self, work: Transaction, visit_id: str) -> None:
+        """Forget a closed visit; its events stay in the journals that recorded them."""
+        work.execute("DELETE FROM mirror_event WHERE visit_id = ?", (visit_id,))
+        work.execute(
+            "DELETE FROM mirror_doc WHERE kind = ? AND id = ?", (sync.CHANGE_VISIT, visit_id)
+        )
+        work.execute("DELETE FROM code_try WHERE visit_id = ?", (visit_id,))
+
+    def facts(self) -> Iterator[Fact]:
+        """Every stored fact, in no order."""
+        for row in self._db.rows("SELECT journal_id, at, event FROM mirror_event"):
+            event = restore_event(json.loads(row["event"]))
+            yield Fact(row["journal_id"], event, datetime.fromisoformat(row["at"]))
+
+    def docs(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every stored document of a kind with its id."""
+        for row in self._db.rows("SELECT id, body FROM mirror_doc WHERE kind = ?", (kind,)):
+            yield row["id"], json.loads(row["body"])
+
+
+def _event_text(event: Event) -> str:
+    body = {**asdict(event), "wall": event.wall.isoformat()}
+    return json.dumps(body, ensure_ascii=False)

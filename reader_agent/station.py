@@ -1,0 +1,371 @@
+"""The station: everything that its screens and readers can ask of it.
+
+One lock guards it. Questions are answered from memory; an action is durable when it returns, and
+raises `Refusal` otherwise. Whoever asks may be any thread: a reader's, a screen's, the sync's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal
+
+import structlog
+
+from reader_agent import actions
+from reader_agent.board import Board
+from reader_agent.card import Card
+from reader_agent.clock import Clock
+from reader_agent.cloud import Cloud
+from reader_agent.cloud_time import CloudTime
+from reader_agent.config import Config
+from reader_agent.draft import Draft, DraftStore
+from reader_agent.exchange import Exchange, agent_version
+from reader_agent.handing_over import HandingOver
+from reader_agent.intake import Intake
+from reader_agent.journal import Journal, NewEvent
+from reader_agent.journal_rescue import open_database
+from reader_agent.mirror import Mirror
+from reader_agent.moves import Drive, next_drive
+from reader_agent.presence import Arrival, Departure
+from reader_agent.proofs import Proof, Proofs
+from reader_agent.readers import ReaderHealth
+from reader_agent.recorder import Recorder
+from reader_agent.screen_feed import REFRESH, ScreenFeed, ScreenMessage
+from reader_agent.shift import Shift
+from reader_agent.station_db import OK, StationDB
+from reader_agent.status import StationStatus
+from reader_agent.sync import Sync
+from reader_agent.tap_desk import Counter, Focus, TapDesk
+from reader_agent.tap_outcome import TapOutcome
+from reader_agent.uplink import Uplink
+from reader_agent.vitals import Vitals
+from schemas import events, states
+from schemas.district import BOOTH, LOT, Person, Place
+from schemas.problems import Refusal
+from schemas.visit import Visit
+
+SCREENS = ("queue", "receive", "ticket", "hand_over", "search", "status")
+
+_log = structlog.get_logger(__name__)
+
+
+class Station:
+    """Opens the database in `config.data_dir` and records that it started.
+
+    Raises `StationDBError` where there is no usable database at all.
+    """
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        self.place_id = config.place_id
+        self.role: Literal["booth", "lot"] = config.role
+        self.language = config.language
+        self.feed = ScreenFeed()
+        self.uplink = Uplink(clock)
+        self._config = config
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._db: StationDB = open_database(config.data_dir, clock)
+        self._cloud_time = CloudTime(self._db, clock)
+        self._journal = Journal(self._db, clock)
+        self._mirror = Mirror(self._db, self._journal.guests, self._journal.journal_id)
+        self._vitals = Vitals(config, self._db, self._journal, self.uplink, self._cloud_time)
+        self._compose()
+        self._focus = Focus()
+        self._last_glance: object = None
+        self._note_start()
+
+    def _compose(self) -> None:
+        config, clock, db, limits = self._config, self._clock, self._db, self._config.limits
+        self._recorder = Recorder(db, self._journal, self._mirror, self._cloud_time, self.place_id)
+        self._shift = Shift(
+            db, self._recorder, self._mirror.roster, clock, idle_s=limits.actor_idle_s
+        )
+        self._drafts = DraftStore(db)
+        self._intake = Intake(self._drafts, self._mirror, self._journal, self._recorder, config)
+        proofs = Proofs(db, clock, tries=limits.code_tries, lock_s=limits.code_lock_s)
+        self._handing_over = HandingOver(self._mirror, proofs, self._recorder, self.place_id)
+        self._board = Board(self._mirror, self.place_id, self.role)
+        self._desk = TapDesk(
+            self._mirror,
+            self._shift,
+            clock,
+            Counter(
+                open_draft=self._intake.open,
+                fill_claim=lambda tag: self._intake.edit(claim_tag=tag),
+                has_draft=lambda: self._drafts.get() is not None,
+                record=self._record,
+                hand_over_by_claim=self._hand_over_by_claim,
+            ),
+            place_id=self.place_id,
+            is_booth=self.role == BOOTH,
+            repeat_s=limits.tap_repeat_s,
+        )
+        self.exchange = Exchange(
+            db, self._journal, self._mirror, self._cloud_time, clock, self._lock
+        )
+
+    def _note_start(self) -> None:
+        started = NewEvent(events.STATION_STARTED, data={"version": agent_version()})
+        try:
+            self._recorder.record(lambda _work: started, None)
+        except Refusal as refusal:
+            # A full disk must not keep the screen dark: it is the screen that says so.
+            _log.error("station.start_not_recorded", code=refusal.code)
+
+    # Who and where.
+
+    def now(self) -> datetime:
+        """The best time known: the cloud's, carried on by the monotonic clock. Aware UTC."""
+        return self._cloud_time.now()
+
+    def place(self) -> Place | None:
+        """Where this station stands; None until the cloud has told of it once."""
+        return self._mirror.roster.places.get(self.place_id)
+
+    def places(self) -> list[Place]:
+        """Every place of the district, booths first, by name."""
+        with self._lock:
+            places = self._mirror.roster.places.values()
+            return sorted(places, key=lambda place: (place.kind != BOOTH, place.name))
+
+    def actor(self) -> Person | None:
+        """Whose badge was tapped last; forgotten after a while without a touch."""
+        with self._lock:
+            return self._shift.actor()
+
+    def sign_off(self) -> None:
+        """End the actor's shift here."""
+        with self._lock:
+            self._shift.sign_off()
+        self._refresh()
+
+    # Taps.
+
+    def is_enrolled(self, tag: str) -> bool:
+        """Whether the tag is one of the district's; readers ask before they trust a lone read."""
+        with self._lock:
+            roster = self._mirror.roster
+            return tag in roster.tags or roster.is_badge(tag) or bool(self._mirror.with_tag(tag))
+
+    def on_arrival(self, arrival: Arrival) -> TapOutcome:
+        """A tag came to a reader: do what it means and tell every screen. Success has been
+        committed before this returns."""
+        with self._lock:
+            outcome = self._desk.handle(arrival, self._focus)
+            if outcome.screen is not None:
+                self._focus = Focus(outcome.screen, outcome.visit_id, by_tag=True)
+        if outcome.key is not None:
+            self.feed.publish(outcome.message())
+        if outcome.event_type is not None:
+            self._refresh()
+        return outcome
+
+    def on_departure(self, departure: Departure) -> None:
+        """A tag left a reader; if it was never read for certain, ask for it again."""
+        if not departure.confirmed:
+            self.feed.publish(TapOutcome("warn", "tap.again").message())
+
+    def focus(self, screen: str, visit_id: str | None = None) -> None:
+        """Say which of `SCREENS` is open, because a tap may mean something to it."""
+        assert screen in SCREENS, screen
+        with self._lock:
+            before = self._focus
+            is_same = (before.screen, before.visit_id) == (screen, visit_id)
+            self._focus = Focus(screen, visit_id, by_tag=is_same and before.by_tag)
+            self._shift.touch()
+
+    # Reception.
+
+    def draft(self) -> Draft | None:
+        """The reception that is open; it survives a reload and a restart."""
+        with self._lock:
+            return self._drafts.get()
+
+    def edit_draft(
+        self,
+        *,
+        plate: str | None = None,
+        phone: str | None = None,
+        language: str | None = None,
+        claim_tag: str | None = None,
+        no_phone: bool | None = None,
+    ) -> Draft:
+        """Change fields of the draft: None leaves a field as it is, "" clears it.
+
+        Refusal `no_draft`, `bad_plate`, `bad_phone`, `landline_phone`, `bad_choice`,
+        `unknown_tag`, `wrong_tag_kind`, `tag_in_use`; then nothing has changed.
+        """
+        with self._lock:
+            self._shift.touch()
+            return self._intake.edit(
+                plate=plate,
+                phone=phone,
+                language=language,
+                claim_tag=claim_tag,
+                no_phone=no_phone,
+            )
+
+    def discard_draft(self) -> None:
+        """Throw the draft away."""
+        with self._lock:
+            self._drafts.discard()
+        self._refresh()
+
+    def receive(self) -> Card:
+        """The draft becomes a visit with a ticket code. See `Intake.receive`."""
+        with self._acting() as actor:
+            return self.card(self._intake.receive(actor, self.now()))
+
+    # The visits.
+
+    def queue(self) -> list[Card]:
+        """What somebody here has to do something about, most urgent first."""
+        with self._lock:
+            return self._board.queue(self.now(), self._journal.acked_seq)
+
+    def card(self, visit_id: str) -> Card:
+        """One visit. Refusal `unknown_visit`."""
+        with self._lock:
+            return self._board.card(self._visit(visit_id), self.now(), self._journal.acked_seq)
+
+    def search(self, text: str) -> list[Card]:
+        """Visits by a part of plate or code, wherever in the district the car is."""
+        limit = self._config.limits.search_results
+        with self._lock:
+            return self._board.search(text, self.now(), self._journal.acked_seq, limit)
+
+    def request_car(self, visit_id: str, booth_id: str, wanted_at: datetime | None = None) -> Card:
+        """The driver wants the car at a booth, as soon as may be or at a time."""
+        with self._acting() as actor:
+            booth = self._mirror.roster.places.get(booth_id)
+            new = actions.request(self._visit(visit_id), booth, wanted_at, self.now())
+            if new is not None:
+                self._record(new, actor)
+            return self.card(visit_id)
+
+    def cancel_request(self, visit_id: str) -> Card:
+        """The driver no longer wants the car for now."""
+        with self._acting() as actor:
+            self._record(actions.cancel_request(self._visit(visit_id)), actor)
+            return self.card(visit_id)
+
+    def take(self, visit_id: str, to_place_id: str | None = None) -> Card:
+        """The actor drives the car off: to a chosen place, or where it has to go next.
+        Refusal `no_request` where a lot has no reason to let it go."""
+        with self._acting() as actor:
+            visit = self._visit(visit_id)
+            self._record(actions.take(visit, self.place_id, self._drive(visit, to_place_id)), actor)
+            return self.card(visit_id)
+
+    def park(self, visit_id: str, stall: str | None = None) -> Card:
+        """The car stands in this lot. Refusal `wrong_place` at a booth."""
+        with self._acting() as actor:
+            if self.role != LOT:
+                raise Refusal("wrong_place")
+            self._record(actions.park(self._visit(visit_id), stall), actor)
+            return self.card(visit_id)
+
+    def ready(self, visit_id: str) -> Card:
+        """The car waits at this booth's kerb. Refusal `wrong_place` at a lot."""
+        with self._acting() as actor:
+            if self.role != BOOTH:
+                raise Refusal("wrong_place")
+            self._record(actions.ready(self._visit(visit_id)), actor)
+            return self.card(visit_id)
+
+    def hand_over(
+        self,
+        visit_id: str,
+        proof: str,
+        *,
+        code: str | None = None,
+        claim_tag: str | None = None,
+        reason: str | None = None,
+    ) -> Card:
+        """Give keys and car back against a proof (`states.PROOFS`) and what goes with it.
+        Refusals: see `actions.check_hand_over` and `Proofs.check`."""
+        with self._acting() as actor:
+            shown = Proof(proof, code, claim_tag, reason)
+            self._hand_over(self._visit(visit_id), shown, actor)
+            return self.card(visit_id)
+
+    # How it is.
+
+    def attach_readers(self, health: Callable[[], Iterable[ReaderHealth]]) -> None:
+        """Say where the state of the readers can be asked."""
+        self._vitals.readers = health
+
+    def status(self) -> StationStatus:
+        """How everything is. Never raises: it is asked for when things are broken."""
+        return self._vitals.take()
+
+    def tick(self) -> None:
+        """Look after what changes by itself: a disk that has room again, an actor who left."""
+        if self._db.storage != OK:
+            self._db.probe()
+        glance = (self.actor(), self._db.storage, self.uplink.is_online, self.uplink.problem)
+        if glance != self._last_glance:
+            self._last_glance = glance
+            self._refresh()
+
+    def sync_with(self, cloud: Cloud) -> Sync:
+        """The loops that tie this station to a cloud; the caller starts and stops them."""
+        limits = self._config.limits
+        return Sync(
+            self.exchange, cloud, self.uplink, limits, on_change=self._refresh, on_tick=self.tick
+        )
+
+    def close(self) -> None:
+        """End the screens' subscriptions and let the database go. Stop the sync first."""
+        self.feed.close()
+        self._db.close()
+
+    @contextmanager
+    def _acting(self) -> Iterator[Person]:
+        """The lock and the actor, for an action of a person. Refusal `not_signed_in`."""
+        with self._lock:
+            actor = self._shift.actor()
+            if actor is None:
+                raise Refusal("not_signed_in")
+            self._shift.touch()
+            yield actor
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self.feed.publish(ScreenMessage(REFRESH))
+
+    def _visit(self, visit_id: str) -> Visit:
+        visit = self._mirror.visit(visit_id)
+        if visit is None:
+            raise Refusal("unknown_visit")
+        return visit
+
+    def _record(self, new: NewEvent, actor: Person) -> None:
+        self._recorder.record(lambda _work: new, actor.id)
+
+    def _drive(self, visit: Visit, to_place_id: str | None) -> Drive:
+        roster = self._mirror.roster
+        if to_place_id is not None:
+            return actions.drive_to(visit, self.place_id, roster.places.get(to_place_id))
+        terms = self._mirror.terms(visit.id)
+        drive = next_drive(
+            visit,
+            terms.move if terms else None,
+            is_booth=self.role == BOOTH,
+            nearest_lot=roster.nearest_lot(self.place_id),
+        )
+        if drive is None:
+            raise Refusal("no_request" if self.role == LOT else "unknown_place")
+        return drive
+
+    def _hand_over(self, visit: Visit, proof: Proof, actor: Person) -> None:
+        focus = self._focus
+        is_by_tag = focus.by_tag and (focus.screen, focus.visit_id) == ("hand_over", visit.id)
+        self._handing_over.give(visit, proof, actor, is_by_tag=is_by_tag, now=self.now())
+
+    def _hand_over_by_claim(self, visit: Visit, claim_tag: str, actor: Person) -> None:
+        self._hand_over(visit, Proof(states.PROOF_CLAIM_TAG, claim_tag=claim_tag), actor)

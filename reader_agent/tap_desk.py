@@ -1,0 +1,189 @@
+"""From a tag on the reader to what is done about it: looks up, asks the rule, carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from reader_agent import actions
+from reader_agent.clock import Clock
+from reader_agent.draft import Draft
+from reader_agent.journal import NewEvent
+from reader_agent.mirror import Mirror
+from reader_agent.presence import Arrival
+from reader_agent.shift import Shift
+from reader_agent.tap_outcome import TapOutcome
+from reader_agent.tap_rule import Act, Decision, Tapped, decide
+from schemas import events, states
+from schemas.district import BADGE, CLAIM_TAG, KEY_TAG, Person
+from schemas.problems import Refusal
+from schemas.visit import Visit
+
+_RECORDING = frozenset({Act.TAKE, Act.PARK, Act.READY})
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What the touchscreen shows. `by_tag`: a tap opened it, not a finger."""
+
+    screen: str = "queue"
+    visit_id: str | None = None
+    by_tag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What a tap can do at this station, given by it."""
+
+    open_draft: Callable[[str], Draft]
+    fill_claim: Callable[[str], Draft]
+    has_draft: Callable[[], bool]
+    record: Callable[[NewEvent, Person], None]
+    hand_over_by_claim: Callable[[Visit, str, Person], None]
+
+
+class TapDesk:
+    """Handles one arrival at a time, under the station's lock."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        shift: Shift,
+        clock: Clock,
+        counter: Counter,
+        *,
+        place_id: str,
+        is_booth: bool,
+        repeat_s: int,
+    ) -> None:
+        self._mirror = mirror
+        self._shift = shift
+        self._clock = clock
+        self._counter = counter
+        self._place_id = place_id
+        self._is_booth = is_booth
+        self._repeat_ns = repeat_s * 1_000_000_000
+        self._last_tap: tuple[str, int] | None = None
+
+    def handle(self, arrival: Arrival, focus: Focus) -> TapOutcome:
+        """What came of it. A refusal is an outcome too: the person hears and reads why."""
+        decision = decide(self._look_up(arrival, focus))
+        if decision.act is Act.NOTHING:
+            return TapOutcome(None)
+        if decision.act in _RECORDING and self._is_repeat(decision):
+            return self._outcome(
+                Decision(Act.SAY, "tap.just_done", "warn", decision.visit), arrival
+            )
+        try:
+            event_type = self._carry_out(decision, arrival)
+        except Refusal as refusal:
+            values = dict(refusal.context)
+            return TapOutcome("error", f"problem.{refusal.code}", values)
+        return self._outcome(decision, arrival, event_type)
+
+    def _look_up(self, arrival: Arrival, focus: Focus) -> Tapped:
+        roster, tag = self._mirror.roster, arrival.tag
+        visits = self._here_first(self._mirror.with_tag(tag))
+        terms = self._mirror.terms(visits[0].id) if visits else None
+        return Tapped(
+            is_confirmed=arrival.confirmed,
+            kind=self._kind_of(tag, visits),
+            has_owner=roster.badge_owner(tag) is not None,
+            visits=visits,
+            planned=terms.move if terms else None,
+            place_id=self._place_id,
+            is_booth=self._is_booth,
+            nearest_lot=roster.nearest_lot(self._place_id),
+            has_actor=self._shift.actor() is not None,
+            has_draft=self._counter.has_draft(),
+            screen=focus.screen,
+            screen_visit_id=focus.visit_id,
+        )
+
+    def _kind_of(self, tag: str, visits: tuple[Visit, ...]) -> str | None:
+        known = self._mirror.roster.tags.get(tag)
+        if known is not None:
+            return known.kind
+        if visits:
+            # A tag that is in use was enrolled, even if its document has not arrived.
+            return KEY_TAG if visits[0].key_tag == tag else CLAIM_TAG
+        return BADGE if self._mirror.roster.is_badge(tag) else None
+
+    def _here_first(self, visits: list[Visit]) -> tuple[Visit, ...]:
+        return tuple(sorted(visits, key=lambda visit: visit.place_id != self._place_id))
+
+    def _is_repeat(self, decision: Decision) -> bool:
+        # A key laid down twice must not undo what its first tap said.
+        visit, last = decision.visit, self._last_tap
+        if visit is None or last is None or last[0] != visit.id:
+            return False
+        return self._clock.mono_ns() - last[1] < self._repeat_ns
+
+    def _carry_out(self, decision: Decision, arrival: Arrival) -> str | None:
+        """Do it; the type of the event that is now in the journal. Raises `Refusal`."""
+        visit = decision.visit
+        self._shift.touch()
+        if decision.act is Act.SIGN_ON:
+            owner = self._mirror.roster.badge_owner(arrival.tag)
+            assert owner is not None
+            event = self._shift.sign_on(owner)
+            return event.type if event else None
+        if decision.act is Act.OPEN_DRAFT:
+            self._counter.open_draft(arrival.tag)
+        elif decision.act is Act.FILL_CLAIM:
+            self._counter.fill_claim(arrival.tag)
+        elif decision.act is Act.HAND_OVER:
+            assert visit is not None
+            self._counter.hand_over_by_claim(visit, arrival.tag, self._actor())
+            return events.VISIT_HANDED_OVER
+        elif decision.act in _RECORDING:
+            assert visit is not None
+            return self._record(decision, visit)
+        return None
+
+    def _record(self, decision: Decision, visit: Visit) -> str:
+        actor = self._actor()
+        if decision.act is Act.TAKE:
+            assert decision.drive is not None
+            new = actions.take(visit, self._place_id, decision.drive)
+        elif decision.act is Act.PARK:
+            new = actions.park(visit)
+        else:
+            new = actions.ready(visit)
+        self._counter.record(new, actor)
+        self._last_tap = (visit.id, self._clock.mono_ns())
+        return new.type
+
+    def _actor(self) -> Person:
+        actor = self._shift.actor()
+        if actor is None:
+            raise Refusal("not_signed_in")
+        return actor
+
+    def _outcome(
+        self, decision: Decision, arrival: Arrival, event_type: str | None = None
+    ) -> TapOutcome:
+        visit = decision.visit
+        key, tone, screen = decision.key, decision.tone, decision.screen
+        if visit is not None and event_type in (events.CAR_PARKED, events.CAR_READY):
+            after = self._mirror.visit(visit.id)
+            if after is not None and after.state == states.HELD:
+                # The fact is recorded, but it does not fit: a person has to decide.
+                key, tone, screen = "tap.held", "warn", "ticket"
+        visit_id = visit.id if visit is not None else None
+        values = self._values(decision, arrival)
+        return TapOutcome(tone, key, values, screen, visit_id, event_type)
+
+    def _values(self, decision: Decision, arrival: Arrival) -> Mapping[str, str | int]:
+        roster, visit = self._mirror.roster, decision.visit
+        owner = roster.badge_owner(arrival.tag)
+        values: dict[str, str | int] = {"tag": arrival.tag, "label": roster.label(arrival.tag)}
+        if owner is not None:
+            values["person"] = owner.name
+        if visit is not None:
+            values["code"] = visit.code
+        if decision.drive is not None:
+            values["place"] = roster.place_name(decision.drive.to_place_id)
+        elif visit is not None and visit.request is not None:
+            values["place"] = roster.place_name(visit.request.booth_id)
+        return values

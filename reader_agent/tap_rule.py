@@ -1,0 +1,177 @@
+"""What a tap means: a pure function of what the station knows at that instant.
+
+One table in prose. A badge makes its owner the actor. A key tag that is free opens a reception
+at a booth and is refused at a lot. A key tag that belongs to a car tells what the car did: it
+was taken, parked or brought; where it is ready, the tap opens the hand-over. A claim tag joins
+the reception that is open, proves a hand-over that is open, or opens its ticket. What cannot be
+told for certain records nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from reader_agent.moves import Drive, next_drive
+from reader_agent.screen_feed import Tone
+from reader_agent.terms import PlannedMove
+from schemas import states
+from schemas.district import CLAIM_TAG, KEY_TAG
+from schemas.visit import Visit
+
+TAP_KEYS: dict[str, tuple[str, ...]] = {
+    "tap.again": (),
+    "tap.unknown": ("tag",),
+    "tap.badge_unknown": (),
+    "tap.badge_first": (),
+    "tap.signed_on": ("person",),
+    "tap.new_visit": ("label",),
+    "tap.tag_free_here": ("label",),
+    "tap.tag_shared": ("label",),
+    "tap.taken": ("code", "place"),
+    "tap.parked": ("code",),
+    "tap.ready": ("code",),
+    "tap.ready_elsewhere": ("code", "place"),
+    "tap.held": ("code",),
+    "tap.just_done": ("code",),
+    "tap.not_asked": ("code",),
+    "tap.no_lot": ("code",),
+    "tap.hand_over": ("code",),
+    "tap.handed_over": ("code",),
+    "tap.claim_noted": ("label",),
+    "tap.claim_in_use": ("label", "code"),
+    "tap.claim_free": ("label",),
+    "tap.claim_other": ("label",),
+    "tap.ticket": ("code",),
+}
+"""Every catalog key of a tap with the names of its values. A refusal says `problem.<code>`."""
+
+
+class Act(Enum):
+    """What the station does about a tap."""
+
+    NOTHING = auto()
+    SAY = auto()
+    SIGN_ON = auto()
+    OPEN_DRAFT = auto()
+    FILL_CLAIM = auto()
+    TAKE = auto()
+    PARK = auto()
+    READY = auto()
+    HAND_OVER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """A tag on the reader and all that matters about it.
+
+    `kind` is key, claim or badge, None for a tag that nobody enrolled. `visits` are the open
+    visits that have the tag; `planned` is the plan for the first of them. `screen` is what is
+    open on the touchscreen, `screen_visit_id` whom it is about.
+    """
+
+    is_confirmed: bool
+    kind: str | None
+    has_owner: bool
+    visits: tuple[Visit, ...]
+    planned: PlannedMove | None
+    place_id: str
+    is_booth: bool
+    nearest_lot: str | None
+    has_actor: bool
+    has_draft: bool
+    screen: str
+    screen_visit_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`screen` is opened for `visit` when the act has been done."""
+
+    act: Act
+    key: str | None = None
+    tone: Tone | None = None
+    visit: Visit | None = None
+    screen: str | None = None
+    drive: Drive | None = None
+
+
+def decide(tapped: Tapped) -> Decision:
+    """The rule. Never raises; what it decides is still checked when it is recorded."""
+    if not tapped.is_confirmed:
+        return Decision(Act.NOTHING)
+    if tapped.has_owner:
+        return Decision(Act.SIGN_ON, "tap.signed_on", "ok")
+    if tapped.kind is None:
+        return Decision(Act.SAY, "tap.unknown", "error")
+    if tapped.kind not in (KEY_TAG, CLAIM_TAG):
+        return Decision(Act.SAY, "tap.badge_unknown", "error")
+    if not tapped.has_actor:
+        return Decision(Act.SAY, "tap.badge_first", "warn")
+    if len(tapped.visits) > 1:
+        return Decision(Act.SAY, "tap.tag_shared", "error", tapped.visits[0], "ticket")
+    visit = tapped.visits[0] if tapped.visits else None
+    if tapped.kind == CLAIM_TAG:
+        return _free_claim(tapped) if visit is None else _claim(tapped, visit)
+    if visit is None:
+        return _free_key(tapped)
+    return _key_at_booth(tapped, visit) if tapped.is_booth else _key_at_lot(tapped, visit)
+
+
+def _free_key(tapped: Tapped) -> Decision:
+    if not tapped.is_booth:
+        return Decision(Act.SAY, "tap.tag_free_here", "error")
+    return Decision(Act.OPEN_DRAFT, "tap.new_visit", "ok", screen="receive")
+
+
+def _free_claim(tapped: Tapped) -> Decision:
+    # With a car waiting for its proof, a free tag is the wrong tag, whatever draft lies open.
+    if tapped.has_draft and tapped.screen != "hand_over":
+        return Decision(Act.FILL_CLAIM, "tap.claim_noted", "ok", screen="receive")
+    return Decision(Act.SAY, "tap.claim_free", "error")
+
+
+def _claim(tapped: Tapped, visit: Visit) -> Decision:
+    if tapped.screen == "receive" and tapped.has_draft:
+        return Decision(Act.SAY, "tap.claim_in_use", "error", visit)
+    if tapped.screen == "hand_over":
+        if visit.id == tapped.screen_visit_id:
+            return Decision(Act.HAND_OVER, "tap.handed_over", "ok", visit, "queue")
+        return Decision(Act.SAY, "tap.claim_other", "error")
+    return Decision(Act.SAY, "tap.ticket", "ok", visit, "ticket")
+
+
+def _key_at_lot(tapped: Tapped, visit: Visit) -> Decision:
+    # The key lies here, so the car came here: a fact, also where the story does not fit.
+    if visit.conflicts:
+        return Decision(Act.PARK, "tap.held", "warn", visit, "ticket")
+    if visit.car != states.PARKED or visit.place_id != tapped.place_id:
+        return Decision(Act.PARK, "tap.parked", "ok", visit)
+    drive = next_drive(visit, tapped.planned, is_booth=False, nearest_lot=None)
+    if drive is None:
+        return Decision(Act.SAY, "tap.not_asked", "warn", visit, "ticket")
+    return Decision(Act.TAKE, "tap.taken", "ok", visit, drive=drive)
+
+
+def _key_at_booth(tapped: Tapped, visit: Visit) -> Decision:
+    if visit.conflicts:
+        return Decision(Act.READY, "tap.held", "warn", visit, "ticket")
+    is_here = visit.place_id == tapped.place_id
+    if is_here and visit.car == states.READY:
+        return Decision(Act.SAY, "tap.hand_over", "ok", visit, "hand_over")
+    if is_here and visit.car == states.AT_BOOTH and not _is_asked_here(tapped, visit):
+        return _take_from_kerb(tapped, visit)
+    if visit.request is not None and visit.request.booth_id != tapped.place_id:
+        return Decision(Act.READY, "tap.ready_elsewhere", "warn", visit)
+    return Decision(Act.READY, "tap.ready", "ok", visit)
+
+
+def _is_asked_here(tapped: Tapped, visit: Visit) -> bool:
+    return visit.request is not None and visit.request.booth_id == tapped.place_id
+
+
+def _take_from_kerb(tapped: Tapped, visit: Visit) -> Decision:
+    drive = next_drive(visit, tapped.planned, is_booth=True, nearest_lot=tapped.nearest_lot)
+    if drive is None:
+        return Decision(Act.SAY, "tap.no_lot", "error", visit, "ticket")
+    return Decision(Act.TAKE, "tap.taken", "ok", visit, drive=drive)

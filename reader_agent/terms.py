@@ -1,0 +1,119 @@
+"""What the cloud says of a visit beside its events: plate, code key, promise and planned move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+from schemas import states
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The window in which the car will be ready at `booth_id`."""
+
+    ready_from: datetime
+    ready_by: datetime
+    booth_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMove:
+    """The drive that the dispatcher plans next for the car; `why` is a catalog code."""
+
+    kind: str
+    from_place_id: str
+    to_place_id: str
+    runner_id: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`code_key` is the visit's own key of `schemas.handover_code`. `tag_shared`: another open
+    visit has the same key tag, and a person has to sort it out."""
+
+    is_open: bool
+    plate: str
+    has_phone: bool
+    code_key: bytes | None
+    promise: Promise | None
+    move: PlannedMove | None
+    tag_shared: bool
+
+
+class _Lenient(Schema):
+    # A newer cloud may say more than this agent understands.
+    class Meta:
+        unknown = EXCLUDE
+
+
+class PromiseSchema(_Lenient):
+    """See `Promise`."""
+
+    ready_from = fields.AwareDateTime(required=True, format="iso", default_timezone=None)
+    ready_by = fields.AwareDateTime(required=True, format="iso", default_timezone=None)
+    booth_id = fields.String(required=True)
+
+
+class PlannedMoveSchema(_Lenient):
+    """See `PlannedMove`."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(states.MOVE_KINDS))
+    from_place_id = fields.String(required=True)
+    to_place_id = fields.String(required=True)
+    runner_id = fields.String(load_default=None, allow_none=True)
+    why = fields.String(load_default=None, allow_none=True)
+
+
+class TermsSchema(_Lenient):
+    """The body of a change of kind `visit`."""
+
+    is_open = fields.Boolean(required=True)
+    plate = fields.String(load_default="", allow_none=True)
+    has_phone = fields.Boolean(load_default=False)
+    code_key = fields.String(
+        load_default=None, allow_none=True, validate=validate.Regexp(r"^([0-9a-f]{2})+$")
+    )
+    promise = fields.Nested(PromiseSchema, load_default=None, allow_none=True)
+    move = fields.Nested(PlannedMoveSchema, load_default=None, allow_none=True)
+    tag_shared = fields.Boolean(load_default=False)
+
+
+_SCHEMA = TermsSchema()
+_WINDOW = ("ready_from", "ready_by")
+
+
+def check_terms(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a change of kind `visit` in the form that is stored (JSON-ready).
+
+    Raises marshmallow's `ValidationError`.
+    """
+    doc: dict[str, Any] = _SCHEMA.load(body)
+    if doc["promise"]:
+        for name in _WINDOW:
+            doc["promise"][name] = doc["promise"][name].isoformat()
+    return doc
+
+
+def terms_of(doc: Mapping[str, Any]) -> Terms:
+    """The terms in a stored document."""
+    promise, move = doc["promise"], doc["move"]
+    return Terms(
+        is_open=doc["is_open"],
+        plate=doc["plate"] or "",
+        has_phone=doc["has_phone"],
+        code_key=bytes.fromhex(doc["code_key"]) if doc["code_key"] else None,
+        promise=_promise_of(promise) if promise else None,
+        move=PlannedMove(**move) if move else None,
+        tag_shared=doc["tag_shared"],
+    )
+
+
+def _promise_of(doc: Mapping[str, str]) -> Promise:
+    ready_from, ready_by = (datetime.fromisoformat(doc[name]) for name in _WINDOW)
+    return Promise(ready_from, ready_by, doc["booth_id"])

@@ -1,0 +1,239 @@
+"""The station's HTTP: signed, packed, and never waiting for ever, against a server on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reader_agent import cloud as fault
+from reader_agent import cloud_client
+from reader_agent.cloud import Asked, CloudLost
+from reader_agent.cloud_client import CloudClient
+from schemas.signing import is_signed, new_private_key, public_key_of
+from tests.station_kit import ANA, HERRERA, StationKit, config_of
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+PRIVATE_KEY = new_private_key()
+Handler = Callable[[BaseHTTPRequestHandler, bytes], None]
+ANSWER = {
+    "ack_seq": 0,
+    "verdicts": [],
+    "gap": None,
+    "chain_broken_at": None,
+    "from_cursor": 0,
+    "cursor": 0,
+    "changes": [],
+    "more": False,
+    "server_time": NOW.isoformat(),
+}
+
+
+class LoopbackCloud:
+    """Answers every POST with `handle`."""
+
+    def __init__(self) -> None:
+        self.handle: Handler = lambda request, _body: reply(request, 200, ANSWER)
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        cloud = self
+
+        class _Request(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                cloud.requests.append((dict(self.headers.items()), body))
+                cloud.handle(self, body)
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Request)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+def reply(request: BaseHTTPRequestHandler, status: int, body: Any, **headers: str) -> None:
+    """Send JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request.send_response(status)
+    request.send_header("Content-Length", str(len(content)))
+    for name, value in headers.items():
+        request.send_header(name.replace("_", "-"), value)
+    request.end_headers()
+    request.wfile.write(content)
+
+
+@pytest.fixture
+def cloud() -> Iterator[LoopbackCloud]:
+    loopback = LoopbackCloud()
+    thread = threading.Thread(target=loopback.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield loopback
+    loopback.server.shutdown()
+    thread.join()
+    loopback.server.server_close()
+
+
+@pytest.fixture
+def client(cloud: LoopbackCloud, tmp_path: Path) -> Iterator[CloudClient]:
+    made = _client(cloud, tmp_path)
+    yield made
+    made.close()
+
+
+def _client(cloud: LoopbackCloud, folder: Path, **limits: int) -> CloudClient:
+    config = replace(config_of(folder, HERRERA, **limits), cloud_url=cloud.url)
+    return CloudClient(config, PRIVATE_KEY, lambda: NOW)
+
+
+def _asked(*lines: bytes, wait_s: int = 0) -> Asked:
+    return Asked({"v": 1, "wait_s": wait_s}, lines, 0, 0, wait_s)
+
+
+def _code_of(client: CloudClient, asked: Asked) -> CloudLost:
+    with pytest.raises(CloudLost) as error:
+        client.exchange(asked)
+    return error.value
+
+
+def test_the_request_is_signed_as_it_is_sent(cloud: LoopbackCloud, client: CloudClient) -> None:
+    assert client.exchange(_asked(b'{"a":1}', b'{"b":2}'))["cursor"] == 0
+    ((headers, body),) = cloud.requests
+    assert body == b'{"v":1,"wait_s":0}\n{"a":1}\n{"b":2}\n'
+    assert headers["Content-Type"] == "application/x-ndjson"
+    assert headers["Valet-Time"] == str(int(NOW.timestamp()))
+    public_key = public_key_of(PRIVATE_KEY)
+    assert is_signed(public_key, headers, "POST", "/v1/sync", body)
+    assert not is_signed(public_key, headers, "POST", "/v1/sync", body + b" ")
+
+
+def test_a_long_body_is_packed_and_the_packed_bytes_are_signed(
+    cloud: LoopbackCloud, client: CloudClient
+) -> None:
+    client.exchange(_asked(*[b'{"a":"%d"}' % number for number in range(500)]))
+    ((headers, body),) = cloud.requests
+    assert headers["Content-Encoding"] == "gzip"
+    assert len(gzip.decompress(body).splitlines()) == 501
+    assert is_signed(public_key_of(PRIVATE_KEY), headers, "POST", "/v1/sync", body)
+
+
+def test_a_packed_answer_is_read(cloud: LoopbackCloud, client: CloudClient) -> None:
+    packed = gzip.compress(json.dumps(ANSWER).encode())
+    cloud.handle = lambda request, _body: reply(request, 200, packed, Content_Encoding="gzip")
+    assert client.exchange(_asked())["server_time"] == NOW
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "problem"),
+    [
+        (401, {"code": "unknown_station"}, fault.TURNED_AWAY, "unknown_station"),
+        (403, {"code": "revoked_station"}, fault.TURNED_AWAY, "revoked_station"),
+        (413, {"code": "too_many_events"}, fault.TOO_LARGE, "too_many_events"),
+        (400, {"code": "bad_header"}, fault.BAD_REQUEST, "bad_header"),
+        (302, {}, fault.BAD_REQUEST, "302"),
+        (500, b"<html>", fault.SERVER_ERROR, "500"),
+        (503, b"", fault.BUSY, "503"),
+        (200, b"<html>a captive portal</html>", fault.BAD_ANSWER, "JSONDecodeError"),
+        (200, {"ack_seq": 1}, fault.BAD_ANSWER, "ValidationError"),
+    ],
+)
+def test_every_other_answer_has_a_name(
+    cloud: LoopbackCloud, client: CloudClient, status: int, body: Any, code: str, problem: str
+) -> None:
+    cloud.handle = lambda request, _body: reply(request, status, body)
+    error = _code_of(client, _asked())
+    assert (error.code, error.problem) == (code, problem)
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"), [("7", 7), ("86400", 3600), ("Tue, 01 Jan 2030 00:00:00 GMT", None)]
+)
+def test_a_wish_to_be_left_alone_is_read(
+    cloud: LoopbackCloud, client: CloudClient, header: str, wanted: float | None
+) -> None:
+    cloud.handle = lambda request, _body: reply(request, 429, {}, Retry_After=header)
+    assert _code_of(client, _asked()).retry_after_s == wanted
+
+
+def test_an_answer_without_end_is_cut_off(cloud: LoopbackCloud, tmp_path: Path) -> None:
+    client = _client(cloud, tmp_path, answer_bytes=65_536)
+    bomb = gzip.compress(b" " * 10_000_000)
+    cloud.handle = lambda request, _body: reply(request, 200, bomb, Content_Encoding="gzip")
+    assert _code_of(client, _asked()).code == fault.BAD_ANSWER
+    cloud.handle = lambda request, _body: reply(request, 200, ANSWER)
+    assert client.exchange(_asked())["ack_seq"] == 0
+    client.close()
+
+
+def test_a_server_that_says_nothing_is_given_up(cloud: LoopbackCloud, tmp_path: Path) -> None:
+    client = _client(cloud, tmp_path, request_timeout_s=1)
+    ended = threading.Event()
+
+    def say_nothing(_request: BaseHTTPRequestHandler, _body: bytes) -> None:
+        ended.wait(20)
+
+    cloud.handle = say_nothing
+    started = time.monotonic()
+    assert _code_of(client, _asked()).code == fault.UNREACHABLE
+    assert time.monotonic() - started < 5
+    ended.set()
+    client.close()
+
+
+def test_a_long_poll_may_last_longer_than_connecting_may(
+    cloud: LoopbackCloud, client: CloudClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud_client, "CONNECT_TIMEOUT_S", 0.1)
+
+    def answer_late(request: BaseHTTPRequestHandler, _body: bytes) -> None:
+        time.sleep(0.4)
+        reply(request, 200, ANSWER)
+
+    cloud.handle = answer_late
+    assert client.exchange(_asked(wait_s=5))["cursor"] == 0
+
+
+def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
+    client = CloudClient(config_of(tmp_path), PRIVATE_KEY, lambda: NOW)
+    assert _code_of(client, _asked()).code == fault.UNREACHABLE
+    client.close()
+
+
+def test_a_long_poll_is_broken_off_from_another_thread(
+    cloud: LoopbackCloud, tmp_path: Path
+) -> None:
+    kit = StationKit(tmp_path)
+    client = _client(cloud, tmp_path)
+    held, ended = threading.Event(), threading.Event()
+
+    def hold(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        header = json.loads(
+            (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).split(b"\n")[0]
+        )
+        if header["wait_s"]:
+            held.set()
+            ended.wait(30)
+            return
+        reply(request, 200, ANSWER | {"ack_seq": kit.head_seq, "from_cursor": None})
+
+    cloud.handle = hold
+    sync = kit.station.sync_with(client)
+    sync.start()
+    kit.tap(ANA)
+    assert held.wait(10)
+    started = time.monotonic()
+    sync.stop()
+    assert time.monotonic() - started < 2
+    assert not any(thread.is_alive() for thread in sync._threads)
+    ended.set()
+    kit.station.close()

@@ -1,0 +1,233 @@
+"""What a tap means, one sentence a test."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import replace
+
+import pytest
+
+from reader_agent import tap_desk, tap_rule
+from reader_agent.moves import Drive
+from reader_agent.tap_rule import TAP_KEYS, Act, Tapped, decide
+from reader_agent.terms import PlannedMove
+from schemas.visit import Fact, Visit, fold
+from tests.visit_facts import (
+    VISIT,
+    cancelled,
+    handed_over,
+    parked,
+    ready,
+    received,
+    requested,
+    taken,
+)
+
+AT_BOOTH = Tapped(
+    is_confirmed=True,
+    kind="key",
+    has_owner=False,
+    visits=(),
+    planned=None,
+    place_id="herrera",
+    is_booth=True,
+    nearest_lot="norte",
+    has_actor=True,
+    has_draft=False,
+    screen="queue",
+    screen_visit_id=None,
+)
+AT_LOT = replace(AT_BOOTH, place_id="norte", is_booth=False, nearest_lot=None)
+
+
+def _visit(*facts: Fact) -> Visit:
+    visit = fold(facts)
+    assert visit is not None
+    return visit
+
+
+def _bound(tapped: Tapped, *facts: Fact, **changes: object) -> Tapped:
+    return replace(tapped, visits=(_visit(*facts),), **changes)  # type: ignore[arg-type]
+
+
+PARKED = (received(), taken(2, "herrera", "norte", "park"), parked(3))
+READY = (received(), requested(2, "herrera"), ready(3, "herrera"))
+
+
+def test_an_unconfirmed_read_does_nothing_at_all() -> None:
+    assert decide(replace(AT_BOOTH, is_confirmed=False, has_owner=True)).act is Act.NOTHING
+
+
+def test_a_badge_makes_its_owner_the_actor_even_when_nobody_is() -> None:
+    decision = decide(replace(AT_BOOTH, kind="badge", has_owner=True, has_actor=False))
+    assert (decision.act, decision.tone) == (Act.SIGN_ON, "ok")
+
+
+@pytest.mark.parametrize(("kind", "key"), [(None, "tap.unknown"), ("badge", "tap.badge_unknown")])
+def test_a_tag_of_nobody_is_said_to_be_so(kind: str | None, key: str) -> None:
+    decision = decide(replace(AT_BOOTH, kind=kind))
+    assert (decision.act, decision.key, decision.tone) == (Act.SAY, key, "error")
+
+
+@pytest.mark.parametrize("kind", ["key", "claim"])
+@pytest.mark.parametrize("facts", [(), READY, PARKED])
+def test_without_an_actor_nothing_is_recorded(kind: str, facts: tuple[Fact, ...]) -> None:
+    visits = (_visit(*facts),) if facts else ()
+    decision = decide(replace(AT_BOOTH, kind=kind, has_actor=False, visits=visits))
+    assert (decision.act, decision.key) == (Act.SAY, "tap.badge_first")
+
+
+def test_a_free_key_tag_opens_a_reception_at_a_booth() -> None:
+    decision = decide(AT_BOOTH)
+    assert (decision.act, decision.screen) == (Act.OPEN_DRAFT, "receive")
+
+
+def test_a_free_key_tag_is_refused_at_a_lot() -> None:
+    decision = decide(AT_LOT)
+    assert (decision.act, decision.key) == (Act.SAY, "tap.tag_free_here")
+
+
+def test_a_car_at_this_kerb_is_taken_to_the_nearest_lot() -> None:
+    decision = decide(_bound(AT_BOOTH, received()))
+    assert (decision.act, decision.drive) == (Act.TAKE, Drive("park", "norte"))
+
+
+def test_a_planned_lot_wins_over_the_nearest() -> None:
+    planned = PlannedMove("park", "herrera", "sur", "rosa", None)
+    assert decide(_bound(AT_BOOTH, received(), planned=planned)).drive == Drive("park", "sur")
+
+
+def test_a_plan_for_a_car_that_is_no_longer_there_is_not_followed() -> None:
+    planned = PlannedMove("park", "bolivar", "sur", "rosa", None)
+    assert decide(_bound(AT_BOOTH, received(), planned=planned)).drive == Drive("park", "norte")
+
+
+def test_without_any_lot_the_car_stays_and_the_ticket_opens() -> None:
+    decision = decide(_bound(AT_BOOTH, received(), nearest_lot=None))
+    assert (decision.act, decision.key) == (Act.SAY, "tap.no_lot")
+
+
+def test_a_car_asked_for_here_while_still_here_is_ready() -> None:
+    assert decide(_bound(AT_BOOTH, received(), requested(2, "herrera"))).act is Act.READY
+
+
+def test_a_car_at_this_kerb_asked_for_at_another_booth_is_driven_there() -> None:
+    decision = decide(_bound(AT_BOOTH, received(), requested(2, "bolivar")))
+    assert (decision.act, decision.drive) == (Act.TAKE, Drive("retrieve", "bolivar"))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        (received(), taken(2, "herrera", "norte", "park")),
+        (*PARKED, requested(4, "herrera"), taken(5, "norte", "herrera", "retrieve")),
+        (*READY, taken(4, "herrera", "norte", "park")),
+        (received(1, "bolivar"),),
+    ],
+)
+def test_a_car_that_comes_to_a_booth_is_ready_there(facts: tuple[Fact, ...]) -> None:
+    decision = decide(_bound(AT_BOOTH, *facts))
+    assert (decision.act, decision.tone) == (Act.READY, "ok")
+
+
+def test_a_car_brought_to_the_wrong_booth_is_ready_there_and_says_where_it_was_asked_for() -> None:
+    facts = (*PARKED, requested(4, "bolivar"), taken(5, "norte", "bolivar", "retrieve"))
+    decision = decide(_bound(AT_BOOTH, *facts))
+    assert (decision.act, decision.key, decision.tone) == (
+        Act.READY,
+        "tap.ready_elsewhere",
+        "warn",
+    )
+
+
+def test_the_key_of_a_ready_car_opens_the_hand_over_and_records_nothing() -> None:
+    decision = decide(_bound(AT_BOOTH, *READY))
+    assert (decision.act, decision.screen) == (Act.SAY, "hand_over")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        (received(),),
+        (received(), taken(2, "herrera", "norte", "park")),
+        (*READY, taken(4, "herrera", "norte", "park")),
+        (*PARKED, requested(4, "herrera"), taken(5, "norte", "herrera", "retrieve")),
+        (received(), parked(2, "sur")),
+    ],
+)
+def test_a_car_that_comes_to_a_lot_is_parked_there(facts: tuple[Fact, ...]) -> None:
+    assert decide(_bound(AT_LOT, *facts)).act is Act.PARK
+
+
+def test_a_parked_car_that_was_asked_for_is_taken_to_that_booth() -> None:
+    decision = decide(_bound(AT_LOT, *PARKED, requested(4, "bolivar")))
+    assert (decision.act, decision.drive) == (Act.TAKE, Drive("retrieve", "bolivar"))
+
+
+@pytest.mark.parametrize(("kind", "to"), [("relocate", "sur"), ("retrieve", "bolivar")])
+def test_a_parked_car_with_a_plan_is_taken_as_planned(kind: str, to: str) -> None:
+    planned = PlannedMove(kind, "norte", to, "rosa", None)
+    assert decide(_bound(AT_LOT, *PARKED, planned=planned)).drive == Drive(kind, to)
+
+
+def test_the_drivers_request_wins_over_a_plan_to_relocate() -> None:
+    planned = PlannedMove("relocate", "norte", "sur", "rosa", None)
+    tapped = _bound(AT_LOT, *PARKED, requested(4, "bolivar"), planned=planned)
+    assert decide(tapped).drive == Drive("retrieve", "bolivar")
+
+
+@pytest.mark.parametrize("facts", [PARKED, (*PARKED, requested(4), cancelled(5))])
+def test_a_parked_car_that_nobody_asked_for_stays(facts: tuple[Fact, ...]) -> None:
+    decision = decide(_bound(AT_LOT, *facts))
+    assert (decision.act, decision.key, decision.screen) == (Act.SAY, "tap.not_asked", "ticket")
+
+
+@pytest.mark.parametrize(("tapped", "act"), [(AT_BOOTH, Act.READY), (AT_LOT, Act.PARK)])
+def test_the_key_of_a_held_visit_still_tells_where_it_is(tapped: Tapped, act: Act) -> None:
+    held = (received(), requested(2), handed_over(3, "herrera"))
+    decision = decide(_bound(tapped, *held))
+    assert (decision.act, decision.key, decision.tone) == (act, "tap.held", "warn")
+
+
+def test_a_tag_on_two_open_visits_records_nothing() -> None:
+    decision = decide(replace(AT_BOOTH, visits=(_visit(received()), _visit(*PARKED))))
+    assert (decision.act, decision.key) == (Act.SAY, "tap.tag_shared")
+
+
+def test_a_free_claim_tag_joins_the_open_reception() -> None:
+    decision = decide(replace(AT_BOOTH, kind="claim", has_draft=True, screen="receive"))
+    assert (decision.act, decision.screen) == (Act.FILL_CLAIM, "receive")
+
+
+@pytest.mark.parametrize(("has_draft", "screen"), [(False, "queue"), (True, "hand_over")])
+def test_a_free_claim_tag_proves_nothing(screen: str, *, has_draft: bool) -> None:
+    tapped = replace(AT_BOOTH, kind="claim", has_draft=has_draft, screen=screen)
+    assert decide(tapped).key == "tap.claim_free"
+
+
+def test_a_claim_tag_in_use_does_not_join_a_reception() -> None:
+    tapped = _bound(AT_BOOTH, *PARKED, kind="claim", has_draft=True, screen="receive")
+    assert decide(tapped).key == "tap.claim_in_use"
+
+
+def test_a_claim_tag_completes_the_open_hand_over_of_its_car() -> None:
+    tapped = _bound(AT_BOOTH, *READY, kind="claim", screen="hand_over", screen_visit_id=VISIT)
+    assert decide(tapped).act is Act.HAND_OVER
+
+
+def test_the_claim_tag_of_another_car_completes_nothing() -> None:
+    tapped = _bound(AT_BOOTH, *READY, kind="claim", screen="hand_over", screen_visit_id="other")
+    assert decide(tapped).key == "tap.claim_other"
+
+
+def test_a_claim_tag_otherwise_opens_the_ticket_of_its_car() -> None:
+    decision = decide(_bound(AT_BOOTH, *PARKED, kind="claim"))
+    assert (decision.act, decision.screen) == (Act.SAY, "ticket")
+
+
+def test_every_key_that_can_be_said_is_listed_for_the_catalogs() -> None:
+    said = set()
+    for module in (tap_rule, tap_desk):
+        said |= set(re.findall(r'"(tap\.[a-z_]+)"', inspect.getsource(module)))
+    assert said | {"tap.again"} == set(TAP_KEYS)
