@@ -1,0 +1,159 @@
+"""A visit as one row of a list: where the car is, the time that counts, and what is urgent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from booth_ui.viewer import Viewer
+from reader_agent.card import Card
+from schemas import states
+from schemas.district import Place
+
+URGENT, HELD, GOOD, MOVING, CALM = "late", "held", "good", "moving", "calm"
+HELD_REASONS = frozenset(
+    {
+        "received_twice",
+        "handed_over_elsewhere",
+        "handed_over_without_request",
+        "taken_elsewhere",
+        "seen_at_two_places",
+        "tag_shared",
+    }
+)
+_DRIVING = frozenset({states.TO_LOT, states.TO_BOOTH, states.REPARKING})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`where` is one line of words; `mark` and `level` are the chip, `at` the time below it."""
+
+    card: Card
+    where: str
+    mark: str
+    level: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows that belong together, under a heading (a catalog key)."""
+
+    heading: str
+    rows: tuple[Row, ...]
+
+
+def row_of(card: Card, viewer: Viewer, here: Place | None = None) -> Row:
+    """The row that shows a card to the people at the place `here`."""
+    level, key = _mark(card)
+    where = where_words(card, viewer, here)
+    return Row(card, where, viewer.t(key), level, promised_at(card))
+
+
+def where_words(card: Card, viewer: Viewer, here: Place | None = None) -> str:
+    """Where the car is and who drives it, in one line; `here` itself is not repeated."""
+    if card.car in _DRIVING:
+        return " · ".join(_on_the_road(card, viewer, here))
+    parts = []
+    here_id = here.id if here else None
+    if card.car != states.PARKED or card.place_id != here_id:
+        parts.append(viewer.t(f"where.{card.car}", place=card.place_name))
+    if card.car == states.PARKED and card.stall:
+        parts.append(viewer.t("where.stall", stall=card.stall))
+    if card.request_booth_name and card.car in states.RESTING and card.request_booth_id != here_id:
+        parts.append(viewer.t("where.wanted_at", place=card.request_booth_name))
+    if card.runner_name and card.car in states.RESTING:
+        parts.append(card.runner_name)
+    return " · ".join(parts) or card.place_name
+
+
+def _on_the_road(card: Card, viewer: Viewer, here: Place | None) -> list[str]:
+    target = card.destination_name or card.request_booth_name
+    comes_here = here is not None and target == here.name
+    if target is None or comes_here:
+        where = viewer.t("where.from", place=card.place_name)
+    else:
+        where = viewer.t(f"where.{card.car}", target=target)
+    return [where, card.runner_name] if card.runner_name else [where]
+
+
+def held_words(card: Card, viewer: Viewer) -> list[str]:
+    """Why a visit is held; events that came out of order all get the same words."""
+    keys = [
+        f"held.{reason}" if reason in HELD_REASONS else "held.out_of_order"
+        for reason in card.held_reasons
+    ]
+    return [viewer.t(key) for key in dict.fromkeys(keys)]
+
+
+def promised_at(card: Card) -> datetime | None:
+    """The time that the driver counts on: the end of the promise, else what was asked for."""
+    return card.ready_by or card.wanted_at
+
+
+def booth_sections(cards: Iterable[Card], viewer: Viewer, here: Place | None) -> list[Section]:
+    """A booth's queue: asked-for cars by promised time, then those waiting at the kerb."""
+    asked: list[Card] = []
+    kerb: list[Card] = []
+    for card in cards:
+        is_kerb = card.car == states.AT_BOOTH and card.request_booth_id is None
+        (kerb if is_kerb else asked).append(card)
+    return _filled(
+        [("queue.asked", sorted(asked, key=_urgency)), ("queue.kerb", sorted(kerb, key=_age))],
+        viewer,
+        here,
+    )
+
+
+def lot_sections(cards: Iterable[Card], viewer: Viewer, here: Place | None) -> list[Section]:
+    """A lot's queue: cars to bring out, cars on their way in, other work."""
+    out: list[Card] = []
+    coming: list[Card] = []
+    other: list[Card] = []
+    for card in cards:
+        if card.car in _DRIVING or card.car == states.AT_BOOTH:
+            coming.append(card)
+        else:
+            (out if card.request_booth_id else other).append(card)
+    return _filled(
+        [
+            ("queue.out", sorted(out, key=_urgency)),
+            ("queue.coming", sorted(coming, key=_age)),
+            ("queue.other", sorted(other, key=_age)),
+        ],
+        viewer,
+        here,
+    )
+
+
+def _filled(
+    groups: list[tuple[str, list[Card]]], viewer: Viewer, here: Place | None
+) -> list[Section]:
+    return [
+        Section(heading, tuple(row_of(card, viewer, here) for card in cards))
+        for heading, cards in groups
+        if cards
+    ]
+
+
+def _urgency(card: Card) -> tuple[bool, datetime, str]:
+    # Who was promised nothing yet still waits: after the promises, the longest wait first.
+    at = promised_at(card)
+    return at is None, at or card.since, card.visit_id
+
+
+def _age(card: Card) -> tuple[datetime, str]:
+    return card.since, card.visit_id
+
+
+def _mark(card: Card) -> tuple[str, str]:
+    if card.state == states.HELD:
+        return HELD, "mark.held"
+    if card.is_late:
+        return URGENT, "mark.late"
+    if card.car == states.READY:
+        return GOOD, "mark.ready"
+    if card.car in _DRIVING:
+        return MOVING, f"mark.{card.car}"
+    return CALM, f"mark.{card.state}"

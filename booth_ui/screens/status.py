@@ -1,0 +1,32 @@
+"""The state of the station: what is sent, what reads, what keeps, and the looks of the screen."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from booth_ui.desk import station
+from booth_ui.page import opened, show
+
+blueprint = Blueprint("status", __name__)
+
+PROBLEMS = frozenset(
+    {
+        "revoked",
+        "unknown_station",
+        "bad_signature",
+        "bad_request",
+        "too_large",
+        "journal_ahead",
+        "chain_broken",
+    }
+)
+
+
+@blueprint.get("/status")
+def status() -> Response:
+    """Each part of the station with its state in words."""
+    at = station()
+    opened("status")
+    now = at.status()
+    problem = now.station_problem if now.station_problem in PROBLEMS else "other"
+    return show("status.html", status=now, problem_key=f"station_problem.{problem}")

@@ -1,0 +1,129 @@
+"""The touchscreen of a real station in a real Chromium, and what every screen must hold to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Page
+
+from booth_ui.app import create_app
+from booth_ui.screen_server import ScreenServer
+from reader_agent.station import Station
+from tests.booth_evening import Evening
+
+MEASURE = """() => {
+  const shown = (element) => element.checkVisibility({ visibilityProperty: true })
+    && !element.closest(".unseen");
+  const name = (element) => element.outerHTML.slice(0, 90);
+  const inView = (box) => box.width > 0 && box.height > 0;
+  const targets = [...document.querySelectorAll("a, button, input:not([type=hidden]), label.tile")]
+    .filter(shown).filter((element) => element.type !== "radio");
+  const small = targets.filter((element) => {
+    const box = element.getBoundingClientRect();
+    return inView(box) && (box.width < 55.9 || box.height < 55.9);
+  }).map(name);
+  const texts = [...document.querySelectorAll("body *")].filter(shown).filter((element) =>
+    [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()));
+  const tiny = texts.filter((element) => parseFloat(getComputedStyle(element).fontSize) < 16)
+    .map(name);
+  const boxes = [".main", ".flow", ".side", ".ticket", ".twosides", ".left", ".bar", ".button",
+    ".chip", ".tile", ".problem", ".badge"];
+  const cut = [...document.querySelectorAll(boxes.join())]
+    .filter(shown).filter((element) => element.scrollHeight > element.clientHeight + 1
+      || element.scrollWidth > element.clientWidth + 1).map(name);
+  const outside = targets.filter((element) => {
+    const box = element.getBoundingClientRect();
+    return inView(box) && !element.closest(".list") && (box.right > innerWidth + 0.5
+      || box.bottom > innerHeight + 0.5 || box.left < -0.5 || box.top < -0.5);
+  }).map(name);
+  const page = document.scrollingElement;
+  return {
+    small, tiny, cut, outside,
+    scrolls: page.scrollWidth > innerWidth || page.scrollHeight > innerHeight,
+    leaked: document.body.innerText.match(/\\b[a-z_]+\\.[a-z_]{3,}\\b/g) ?? [],
+  };
+}"""
+
+CLEAN: dict[str, Any] = {
+    "small": [],
+    "tiny": [],
+    "cut": [],
+    "outside": [],
+    "scrolls": False,
+    "leaked": [],
+}
+
+
+@dataclass
+class Complaints:
+    """What the console of a page said that it should not."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def listen(self, page: Page) -> None:
+        """Begin to note errors and warnings."""
+        page.on("console", self._note)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.lines.append(message.text)
+
+
+@contextmanager
+def served(station: Station) -> Iterator[str]:
+    """The touchscreen of `station` on a free port, as its address without the last slash."""
+    server = ScreenServer(create_app(station), 0)
+    server.start()
+    try:
+        yield server.url.rstrip("/")
+    finally:
+        station.feed.close()
+        server.stop()
+
+
+def choose(page: Page, url: str, *, language: str = "es", theme: str = "night") -> None:
+    """Set the cookies that the settings would."""
+    page.context.add_cookies(
+        [
+            {"name": "language", "value": language, "url": url},
+            {"name": "theme", "value": theme, "url": url},
+        ]
+    )
+
+
+def type_on_keypad(page: Page, text: str) -> None:
+    """Press the keys of our own keypad."""
+    for letter in text:
+        page.click(f'.keypad [data-key="{letter}"]')
+
+
+def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
+    """Cars in every state, and the addresses of every screen that shows one."""
+    evening = Evening(folder)
+    kerb = evening.received(1, plate="AB1234")
+    parked = evening.parked(2, plate="CD5678")
+    asked = evening.parked(3, plate="472913")
+    ready = evening.ready(4, plate="EF9012")
+    evening.ask_for(asked)
+    evening.promise(asked, -4)
+    evening.promise(ready, 6)
+    return evening, {
+        "queue": "/queue",
+        "kerb": f"/tickets/{kerb}",
+        "parked": f"/tickets/{parked}",
+        "asked": f"/tickets/{asked}",
+        "ready": f"/tickets/{ready}",
+        "request": f"/tickets/{parked}/request",
+        "take": f"/tickets/{kerb}/take",
+        "hand_over": f"/hand-over/{ready}",
+        "hand_over_not_here": f"/hand-over/{parked}",
+        "supervisor": f"/hand-over/{ready}/supervisor",
+        "search": "/search",
+        "status": "/status",
+        "receive": "/receive",
+        "missing": "/nowhere",
+    }

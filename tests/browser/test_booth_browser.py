@@ -1,0 +1,371 @@
+"""The touchscreen in Chromium: it fits, it speaks, it loses nothing, and it follows the taps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+from booth_ui import watch
+from reader_agent.serial_port import PortHealth
+from tests.booth_evening import ANA, CLAIMS, EVA, KEYS, ROSA, STRANGER, Evening, good_reader
+from tests.browser.booth_page import (
+    CLEAN,
+    MEASURE,
+    Complaints,
+    busy_evening,
+    choose,
+    served,
+    type_on_keypad,
+)
+from tests.chromium import Pages
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+LOOKS = [(language, theme) for language in ("es", "en") for theme in ("night", "day")]
+
+
+@pytest.fixture(autouse=True)
+def _quick_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "HEARTBEAT_S", 0.2)
+
+
+@pytest.fixture
+def evening(tmp_path: Path) -> Iterator[Evening]:
+    """A booth and a lot with nobody signed in."""
+    evening = Evening(tmp_path)
+    yield evening
+    evening.close()
+
+
+@pytest.fixture
+def url(evening: Evening) -> Iterator[str]:
+    """Where the booth's touchscreen is served."""
+    with served(evening.booth) as url:
+        yield url
+
+
+def complaints_of(page: Page) -> Complaints:
+    """Note what the console of `page` says from now on."""
+    complaints = Complaints()
+    complaints.listen(page)
+    return complaints
+
+
+def measure(page: Page, where: str) -> None:
+    """Fail for a page that scrolls, a target or a letter too small, or a word that is cut."""
+    found = {"at": where, **page.evaluate(MEASURE)}
+    assert found == {"at": where, **CLEAN}
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "width"),
+    [*((*look, 800) for look in LOOKS), ("es", "night", 853), ("en", "day", 853)],
+)
+def test_every_screen_fits_in_both_languages_and_lights(
+    tmp_path: Path, chromium_pages: Pages, language: str, theme: str, width: int
+) -> None:
+    evening, screens = busy_evening(tmp_path)
+    with served(evening.booth) as url:
+        page = chromium_pages.open(width=width)
+        choose(page, url, language=language, theme=theme)
+        complaints = complaints_of(page)
+        for name, path in screens.items():
+            evening.tap(EVA)
+            page.goto(url + path)
+            measure(page, name)
+        assert [line for line in complaints.lines if "404" not in line] == []
+    evening.close()
+
+
+@pytest.mark.parametrize(("language", "theme"), LOOKS)
+def test_every_step_of_receiving_and_the_lock_fit(
+    evening: Evening, url: str, chromium_pages: Pages, language: str, theme: str
+) -> None:
+    page = chromium_pages.open()
+    choose(page, url, language=language, theme=theme)
+    complaints = complaints_of(page)
+    page.goto(url)
+    measure(page, "lock")
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    evening.booth.edit_draft(plate="ABCD123456", phone="+4915123456789", claim_tag=CLAIMS[0])
+    for step in ("plate", "phone", "claim", "check"):
+        page.goto(f"{url}/receive/{step}")
+        measure(page, step)
+    evening.booth.edit_draft(claim_tag="", no_phone=True)
+    for step in ("claim", "check"):
+        page.goto(f"{url}/receive/{step}")
+        measure(page, f"{step} without phone and tag")
+    assert complaints.lines == []
+
+
+@pytest.mark.parametrize(("language", "theme"), LOOKS)
+def test_the_lots_screens_fit(
+    tmp_path: Path, chromium_pages: Pages, language: str, theme: str
+) -> None:
+    evening, screens = busy_evening(tmp_path)
+    coming = evening.received(7, plate="ZZ9999")
+    evening.tap(KEYS[6])
+    evening.meet()
+    with served(evening.lot) as url:
+        page = chromium_pages.open()
+        choose(page, url, language=language, theme=theme)
+        complaints = complaints_of(page)
+        own = {"coming": f"/tickets/{coming}", "park": f"/tickets/{coming}/park"}
+        for name in ("queue", "asked", "parked", "status", "receive"):
+            own[name] = screens[name]
+        for name, path in own.items():
+            evening.tap(ROSA, evening.lot)
+            page.goto(url + path)
+            measure(page, f"lot {name}")
+        assert complaints.lines == []
+    evening.close()
+
+
+@pytest.mark.parametrize(("language", "theme"), [("es", "night"), ("en", "day")])
+def test_no_screen_shuts_anybody_out(
+    tmp_path: Path, chromium_pages: Pages, language: str, theme: str
+) -> None:
+    evening, screens = busy_evening(tmp_path)
+    evening.tap(KEYS[8])
+    steps = {step: f"/receive/{step}" for step in ("plate", "phone", "claim", "check")}
+    found: dict[str, list[str]] = {}
+    with served(evening.booth) as url:
+        page = chromium_pages.open()
+        choose(page, url, language=language, theme=theme)
+        for name, path in {**screens, **steps}.items():
+            evening.tap(EVA)
+            page.goto(url + path)
+            violations = Axe().run(page, options=RULES).response["violations"]
+            found |= {
+                f"{name}: {fault['id']}": [node["html"] for node in fault["nodes"]]
+                for fault in violations
+            }
+    evening.close()
+    assert found == {}
+
+
+def test_a_car_goes_all_the_way_by_taps_and_buttons(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    complaints = complaints_of(page)
+    page.goto(url)
+    expect(page.locator("h1")).to_have_text("Acerque su credencial")
+    evening.tap(ANA)
+    expect(page.locator(".who")).to_have_text("Ana Ríos")
+
+    evening.tap(KEYS[0])
+    expect(page.locator("h1")).to_have_text("Placa")
+    expect(page.locator("#toasts")).to_contain_text("Llave K-01 leída")
+    type_on_keypad(page, "AB1234")
+    page.click("text=Siguiente")
+    expect(page.locator("h1")).to_have_text("Teléfono")
+    type_on_keypad(page, "61234567")
+    expect(page.locator("#readback")).to_contain_text("4 5 6 7")
+    page.click("text=Siguiente")
+    expect(page.locator("h1")).to_have_text("Tarjeta del cliente")
+    evening.tap(CLAIMS[0])
+    expect(page.locator("h1")).to_have_text("Revise y guarde")
+    page.click("text=Guardar")
+    expect(page.locator(".toast").first).to_contain_text("H-0001 guardado")
+    expect(page.locator("h1")).to_have_text("H-0001")
+    evening.meet()
+
+    page.click("text=Llevar al lote")
+    expect(page.locator(".chip")).to_have_text("EN CAMINO")
+    evening.meet()
+    evening.tap(ROSA, evening.lot)
+    evening.tap(KEYS[0], evening.lot)
+    evening.meet()
+    evening.tap(ANA)
+    page.click("text=Buscar")
+    type_on_keypad(page, "AB12")
+    page.click("button:has-text('Buscar')")
+    page.click(".row")
+    expect(page.locator(".chip")).to_have_text("ESTACIONADO")
+
+    page.click("text=Pedir carro")
+    page.click("button:has-text('Pedir carro')")
+    expect(page.locator(".steps [aria-current]")).to_have_text("Pedido")
+    evening.meet()
+    evening.tap(ROSA, evening.lot)
+    evening.tap(KEYS[0], evening.lot)
+    evening.meet()
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    expect(page.locator("#toasts")).to_contain_text("H-0001 está listo")
+    evening.meet()
+
+    evening.tap(KEYS[0])
+    expect(page.locator(".readplate b")).to_have_text("AB1234")
+    type_on_keypad(page, evening.code())
+    page.click("button:has-text('Entregar')")
+    expect(page.locator(".toast").first).to_contain_text("H-0001 entregado")
+    expect(page.locator(".empty .big")).to_have_text("No hay carros pedidos")
+    assert complaints.lines == []
+
+
+def test_a_reload_in_the_middle_of_a_plate_loses_no_letter(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    page.goto(f"{url}/receive/plate")
+    type_on_keypad(page, "AB1")
+    with page.expect_request(lambda request: "text=AB12" in (request.post_data or "")):
+        type_on_keypad(page, "2")
+
+    page.reload()
+
+    expect(page.locator("#plate")).to_have_value("AB12")
+
+
+def test_a_message_of_the_station_does_not_disturb_what_is_being_typed(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    page.goto(f"{url}/receive/plate")
+    type_on_keypad(page, "AB")
+    evening.meet()
+    expect(page.locator("#badge")).to_have_text("En línea")
+    evening.tap(STRANGER)
+    expect(page.locator("#toasts")).to_contain_text("no está registrada")
+
+    expect(page.locator("#plate")).to_have_value("AB")
+
+
+def test_a_real_keyboard_works_and_so_does_erasing(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    page.goto(f"{url}/receive/plate")
+    page.keyboard.type("ab12349")
+    page.click('[data-key="erase"]')
+    expect(page.locator("#plate")).to_have_value("AB1234")
+
+    page.keyboard.press("Enter")
+    expect(page.locator("#phone")).to_be_focused()
+    page.keyboard.type("61234567")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("h1")).to_have_text("Tarjeta del cliente")
+    draft = evening.booth.draft()
+    assert draft is not None
+    assert draft.phone == "+50761234567"
+
+
+def test_two_quick_taps_on_a_button_are_one_event(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    visit_id = evening.received()
+    before = evening.booth.status().unsent
+    page.goto(f"{url}/tickets/{visit_id}")
+
+    page.dblclick("text=Llevar al lote")
+
+    expect(page.locator(".chip")).to_have_text("EN CAMINO")
+    assert evening.booth.status().unsent == before + 1
+
+
+def test_a_wrong_code_stays_on_the_screen_with_words(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    visit_id = evening.ready()
+    page.goto(f"{url}/hand-over/{visit_id}")
+    type_on_keypad(page, f"{(int(evening.code()) + 1) % 10_000:04d}")
+    page.click("button:has-text('Entregar')")
+
+    expect(page.locator("[role=alert]")).to_contain_text("Código incorrecto")
+    expect(page).to_have_url(re.compile(rf"/hand-over/{visit_id}$"))
+    measure(page, "hand over, refused")
+
+
+def test_an_idle_screen_locks_and_hides_the_plates(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    evening.received(plate="AB1234")
+    page.goto(f"{url}/queue")
+    expect(page.locator(".row .plate")).to_have_text("AB1234")
+
+    evening.clock.advance(91)
+
+    expect(page.locator("h1")).to_have_text("Acerque su credencial")
+    assert "AB1234" not in page.content()
+
+
+def test_the_badge_follows_the_reader_without_a_reload(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    evening.tap(ANA)
+    evening.meet()
+    page.goto(f"{url}/queue")
+    expect(page.locator("#badge")).to_have_text("En línea")
+    lost = good_reader().__class__("em125", "em125", "/dev/x", PortHealth("lost"))
+
+    evening.booth.attach_readers(lambda: [lost])
+
+    expect(page.locator("#badge")).to_have_text("Lector sin conexión")
+
+
+def test_language_and_light_change_at_once_and_stay(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    evening.tap(ANA)
+    page.goto(f"{url}/status")
+    page.click("button:has-text('English')")
+    expect(page.locator("h1")).to_have_text("Status")
+    page.click("button:has-text('Day')")
+    expect(page.locator("#frame")).to_have_attribute("data-theme", "day")
+    expect(page.locator("html")).to_have_attribute("data-stream", "open")
+
+    evening.tap(STRANGER)
+
+    expect(page.locator("#toasts")).to_have_text("That tag is not enrolled")
+
+
+def test_the_agents_stream_comes_back_by_itself(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    evening.tap(ANA)
+    page.goto(f"{url}/queue")
+    expect(page.locator("html")).to_have_attribute("data-stream", "open")
+    with page.expect_request("**/watch"):
+        evening.booth.feed.close()
+    expect(page.locator("html")).to_have_attribute("data-stream", "open")
+    evening.tap(KEYS[0])
+
+    expect(page.locator("h1")).to_have_text("Placa")
+
+
+def test_without_javascript_a_car_is_received_by_plain_forms(
+    evening: Evening, url: str, chromium_pages: Pages
+) -> None:
+    page = chromium_pages.open(javascript=False)
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    page.goto(f"{url}/receive")
+    page.fill("#plate", "AB1234")
+    page.click("button:has-text('Siguiente')")
+    page.click("button:has-text('Sin teléfono')")
+    page.click("text=Sin tarjeta")
+    page.click("button:has-text('Guardar')")
+
+    expect(page.locator("h1")).to_have_text("H-0001")
+    page.click("text=Llevar al lote")
+    expect(page.locator(".chip")).to_have_text("EN CAMINO")
