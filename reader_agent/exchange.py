@@ -81,6 +81,7 @@ class Exchange:
             "journal_id": journal.journal_id,
             "cursor": cursor,
             "boot_id": self._clock.boot_id(),
+            "first_seq": batch[0][0] if batch else None,
             "mono_ns": self._clock.mono_ns(),
             "wait_s": wait_s,
             "depth": journal.depth(),

@@ -60,7 +60,8 @@ class Proofs:
         if is_code(code_key, typed.strip(), now):
             return
         self._note_wrong(visit_id, wrong + 1)
-        raise Refusal("code_locked" if wrong + 1 >= self._tries else "bad_code")
+        left = self._tries - wrong - 1
+        raise Refusal("bad_code", left=left) if left > 0 else Refusal("code_locked")
 
     def _wrong_so_far(self, visit_id: str) -> int:
         """How many wrong codes count. Refusal `code_locked` while the lock lasts."""

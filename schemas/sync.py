@@ -39,9 +39,9 @@ class SyncHeaderSchema(_Lenient):
     `cursor` is what the last applied answer gave (0: everything; null: no news wanted).
     `boot_id` and `mono_ns` are read when the request is sent: with the cloud's time of
     receipt they anchor the events of a boot whose clock was never set. `wait_s` lets the
-    cloud hold the answer until there is news. `depth` is how many events are still unsent.
-    `first_seq` is the sequence of the first line, so that a line that cannot be read still has
-    its place.
+    cloud hold the answer until there is news. `depth` is how many events are not acknowledged
+    yet, those of this request included. `first_seq` is the sequence of the first line, so that
+    a line that cannot be read still has its place.
     """
 
     v = fields.Integer(required=True, strict=True, validate=validate.Equal(1))
