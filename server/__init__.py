@@ -1,0 +1,1 @@
+"""The cloud: ingest, visits, dispatch, messages, driver and manager pages, API and worker."""

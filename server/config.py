@@ -1,0 +1,155 @@
+"""Settings of the cloud, from one file of KEY=VALUE lines and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from environs import Env, EnvValidationError, validate
+
+PREFIX = "VALET_SERVER_"
+SMS_GATEWAYS = ("recording", "sns")
+
+
+class ConfigError(Exception):
+    """The settings cannot be used; the message lists every fault, a line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings. Times are in seconds, sizes in bytes."""
+
+    data_dir: Path
+    database_url: str
+    host: str
+    port: int
+    threads: int
+    public_url: str
+    behind_proxies: int
+    sms_gateway: str
+    sms_region: str
+    sms_sender: str
+    sms_stale_s: int
+    sms_tries_max: int
+    sms_lease_s: int
+    sms_batch: int
+    body_bytes_max: int
+    form_bytes_max: int
+    events_per_batch_max: int
+    changes_per_answer: int
+    poll_wait_s_max: int
+    clock_skew_s_max: int
+    claim_window_s: int
+    session_s: int
+    password_tries_max: int
+    password_lock_s: int
+    request_lead_s_max: int
+    handling_s: int
+    promise_slack_percent: int
+    promise_slack_s: int
+    promise_move_s: int
+    shift_forgotten_s: int
+    replan_s: int
+    station_silent_s: int
+    page_rows: int
+    day_starts_hour: int
+
+    @property
+    def key_file(self) -> Path:
+        """Where the master key is kept."""
+        return self.data_dir / "master.key"
+
+
+def load_config(file: Path | None = None) -> Config:
+    """The settings of this process. Raises `ConfigError` naming every fault at once."""
+    env = Env(eager=False, prefix=PREFIX)
+    faults = [] if file is None else _read_file(env, file)
+    config = _read(env)
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        faults += _in_words(error)
+    if faults:
+        raise ConfigError("\n".join(sorted(faults)))
+    return config
+
+
+def _read_file(env: Env, file: Path) -> list[str]:
+    if not file.is_file():
+        raise ConfigError(f"--config {file}: there is no such file")
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"--config {file}: cannot be read as text") from None
+    env.read_env(str(file), recurse=False)
+    known = {PREFIX + setting.name.upper() for setting in fields(Config)}
+    faults = []
+    for number, line in enumerate(lines, start=1):
+        name, equals, _ = line.strip().removeprefix("export ").partition("=")
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        if not equals:
+            faults.append(f"line {number}: write NAME=VALUE")
+        elif name.strip().startswith(PREFIX) and name.strip() not in known:
+            # A slip of the pen would otherwise be a setting that quietly does nothing.
+            faults.append(f"{name.strip()}: there is no such setting")
+    return faults
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "valet-server"
+
+
+def _read(env: Env) -> Config:
+    positive = validate.Range(min=1)
+    not_negative = validate.Range(min=0)
+    data_dir = env.path("DATA_DIR", _default_data_dir())
+    return Config(
+        data_dir=data_dir,
+        database_url=env.str("DATABASE_URL", "") or f"sqlite:///{data_dir}/valet.db",
+        host=env.str("HOST", "127.0.0.1"),
+        port=env.int("PORT", 8080, validate=validate.Range(0, 65535)),
+        threads=env.int("THREADS", 64, validate=validate.Range(2, 1000)),
+        public_url=env.str(
+            "PUBLIC_URL",
+            "http://127.0.0.1:8080",
+            validate=validate.Regexp(r"^https?://[^/\s]+\Z", error="write it as https://host"),
+        ),
+        behind_proxies=env.int("BEHIND_PROXIES", 0, validate=validate.Range(0, 5)),
+        sms_gateway=env.str("SMS_GATEWAY", "recording", validate=validate.OneOf(SMS_GATEWAYS)),
+        sms_region=env.str("SMS_REGION", "us-east-1"),
+        sms_sender=env.str("SMS_SENDER", "", validate=validate.Regexp(r"^[A-Za-z0-9]{0,11}\Z")),
+        sms_stale_s=env.int("SMS_STALE_S", 900, validate=positive),
+        sms_tries_max=env.int("SMS_TRIES_MAX", 5, validate=positive),
+        sms_lease_s=env.int("SMS_LEASE_S", 60, validate=positive),
+        sms_batch=env.int("SMS_BATCH", 20, validate=positive),
+        body_bytes_max=env.int("BODY_BYTES_MAX", 2 * 1024 * 1024, validate=positive),
+        form_bytes_max=env.int("FORM_BYTES_MAX", 16 * 1024, validate=positive),
+        events_per_batch_max=env.int("EVENTS_PER_BATCH_MAX", 500, validate=positive),
+        changes_per_answer=env.int("CHANGES_PER_ANSWER", 500, validate=positive),
+        poll_wait_s_max=env.int("POLL_WAIT_S_MAX", 25, validate=validate.Range(0, 55)),
+        clock_skew_s_max=env.int("CLOCK_SKEW_S_MAX", 2, validate=not_negative),
+        claim_window_s=env.int("CLAIM_WINDOW_S", 24 * 3600, validate=positive),
+        session_s=env.int("SESSION_S", 12 * 3600, validate=positive),
+        password_tries_max=env.int("PASSWORD_TRIES_MAX", 5, validate=positive),
+        password_lock_s=env.int("PASSWORD_LOCK_S", 300, validate=positive),
+        request_lead_s_max=env.int("REQUEST_LEAD_S_MAX", 24 * 3600, validate=positive),
+        handling_s=env.int("HANDLING_S", 150, validate=not_negative),
+        promise_slack_percent=env.int("PROMISE_SLACK_PERCENT", 25, validate=not_negative),
+        promise_slack_s=env.int("PROMISE_SLACK_S", 120, validate=not_negative),
+        promise_move_s=env.int("PROMISE_MOVE_S", 120, validate=not_negative),
+        shift_forgotten_s=env.int("SHIFT_FORGOTTEN_S", 14 * 3600, validate=positive),
+        replan_s=env.int("REPLAN_S", 5, validate=positive),
+        station_silent_s=env.int("STATION_SILENT_S", 90, validate=positive),
+        page_rows=env.int("PAGE_ROWS", 200, validate=positive),
+        day_starts_hour=env.int("DAY_STARTS_HOUR", 6, validate=validate.Range(0, 23)),
+    )
+
+
+def _in_words(error: EnvValidationError) -> list[str]:
+    messages = error.error_messages
+    faults = messages.items() if isinstance(messages, Mapping) else [("", messages)]
+    return [f"{name}: {' '.join(reasons)}" for name, reasons in faults]

@@ -1,0 +1,143 @@
+"""One transaction per unit of work, on SQLite or PostgreSQL.
+
+SQLite before 3.51.3 can lose committed writes when two connections write and checkpoint a
+WAL at once (sqlite.org/wal.html, the WAL-reset bug; fixed also in 3.50.7 and 3.44.6), and
+the cloud has more than one writing process: an affected library is refused.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pysqlite3.dbapi2 as sqlite
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+
+_TRIES = 8
+_BUSY_TIMEOUT_MS = 10_000
+_READ_ONLY = "valet_read_only"
+_FIXED_IN = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Database:
+    """The engine and the only two ways to use it."""
+
+    def __init__(self, url: str) -> None:
+        """Does not connect yet. Raises `DatabaseError` for a URL that cannot be used."""
+        parsed = _parse(url)
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(parsed) if is_sqlite else _postgres_engine(parsed)
+        self._reading = self.engine.execution_options(**{_READ_ONLY: True})
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in one transaction: returning commits, raising rolls back.
+
+        Run again from the start when the database asks for it (serialisation failure,
+        deadlock, busy), so `work` must have no effect outside its session.
+        """
+        return retrying(lambda: self._once(self.engine, work))
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        """Run `work` on one consistent snapshot; nothing it does is kept."""
+        return retrying(lambda: self._once(self._reading, work))
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    @staticmethod
+    def _once(engine: Engine, work: Callable[[Session], T]) -> T:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            return work(session)
+
+
+def retrying(work: Callable[[], T]) -> T:
+    """Run `work` again while the database says that it only has to be tried again."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return work()
+        except DBAPIError as error:
+            if attempt == _TRIES or not _is_transient(error):
+                raise
+            # Jitter only spreads the tries; nobody gains by guessing it.
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+    raise AssertionError("unreachable")
+
+
+def _is_transient(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in ("40001", "40P01")
+    name = getattr(error.orig, "sqlite_errorname", "") or str(error.orig)
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "database is locked"))
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseError("the database URL cannot be read: write postgresql://…") from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise DatabaseError("the database URL must begin with sqlite:/// or postgresql://")
+    return parsed
+
+
+def _postgres_engine(url: URL) -> Engine:
+    # The consistent snapshot that `read` promises needs more than the default isolation.
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_READ_ONLY):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    return engine
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    version = sqlite.sqlite_version_info
+    if not _is_safe(version):
+        raise DatabaseError(
+            f"SQLite {sqlite.sqlite_version} can lose committed writes when several processes "
+            "write (WAL-reset bug): install pysqlite3 0.6.1 or newer, or use PostgreSQL"
+        )
+    engine = create_engine(url.set(drivername="sqlite"), module=sqlite, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={_BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A write transaction takes its lock at once: upgrading later cannot wait, only fail.
+        read_only = connection.get_execution_options().get(_READ_ONLY)
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _is_safe(version: tuple[int, ...]) -> bool:
+    return version >= _FIXED_IN[0] or any(
+        version[:2] == fixed[:2] and version >= fixed for fixed in _FIXED_IN[1:]
+    )

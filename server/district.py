@@ -1,0 +1,154 @@
+"""The district: loading it, and the version that every change raises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from marshmallow import ValidationError
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from schemas.district import BOOTH, LOT, District, DistrictSchema, Person
+from schemas.events import describe
+from schemas.problems import Refusal
+from server.models import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
+
+DISTRICT_ID = "district"
+
+
+def next_version(session: Session) -> int:
+    """Raise the district's version and hold it until the commit.
+
+    Whoever changes anything calls this first: changes then commit one after the other in
+    the order of their versions, so a station's cursor never passes an unseen change.
+    """
+    version: int | None = session.scalar(
+        update(DistrictRow)
+        .where(DistrictRow.id == DISTRICT_ID)
+        .values(version=DistrictRow.version + 1)
+        .returning(DistrictRow.version)
+    )
+    if version is None:
+        raise Refusal("bad_district")
+    return version
+
+
+def current_version(session: Session) -> int:
+    """The version of the last change; 0 before a district was loaded."""
+    return session.scalar(select(DistrictRow.version)) or 0
+
+
+def read_district(path: Path) -> District:
+    """The district in a JSON file. Raises `Refusal("bad_district", detail=…)` with every fault."""
+    try:
+        content = json.loads(path.read_text())
+        district: District = DistrictSchema().load(content)
+    except OSError as error:
+        raise Refusal("bad_district", detail=f"{path}: {error.strerror}") from None
+    except RecursionError:
+        raise Refusal("bad_district", detail=f"{path}: nested too deeply") from None
+    except ValidationError as error:
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        raise Refusal("bad_district", detail=describe(messages)) from None
+    except ValueError as error:
+        raise Refusal("bad_district", detail=f"{path}: not JSON: {error}") from None
+    return district
+
+
+def load_district(session: Session, district: District) -> int:
+    """Take a district in: add what is new, change what differs, delete nothing.
+
+    Returns the version under which stations will hear of it.
+    """
+    row = session.get(DistrictRow, DISTRICT_ID)
+    if row is None:
+        row = DistrictRow(id=DISTRICT_ID, name="", timezone="", is_illustrative=False, version=0)
+        session.add(row)
+        session.flush()
+    version = next_version(session)
+    session.refresh(row)
+    row.name, row.timezone = district.name, district.timezone
+    row.is_illustrative = district.is_illustrative
+    near = lots_nearest_first(session)
+    _free_badges(session, district.people, version)
+    for place in district.places:
+        _put(session, PlaceRow, asdict(place), version)
+    for person in district.people:
+        _put(session, PersonRow, {**asdict(person), "roles": list(person.roles)}, version)
+    for tag in district.tags:
+        _put(session, TagRow, asdict(tag), version)
+    for leg in district.travel:
+        session.merge(TravelRow(**asdict(leg)))
+    session.flush()
+    _tell_nearest(session, near, version)
+    return version
+
+
+def _free_badges(session: Session, people: Sequence[Person], version: int) -> None:
+    """A badge that the file gives to somebody else leaves whoever had it, before it is given."""
+    owners = {person.badge_tag: person.id for person in people if person.badge_tag is not None}
+    for row in session.scalars(select(PersonRow).where(PersonRow.badge_tag.in_(owners))).all():
+        if owners.get(row.badge_tag or "") != row.id:
+            row.badge_tag, row.version = None, version
+    session.flush()
+
+
+def _tell_nearest(session: Session, before: Mapping[str, list[str]], version: int) -> None:
+    """Stations hold each place with its lots by driving time, which come out of other rows."""
+    after = lots_nearest_first(session)
+    places = after.keys() | before.keys()
+    moved = [place_id for place_id in places if after.get(place_id) != before.get(place_id)]
+    session.execute(update(PlaceRow).where(PlaceRow.id.in_(moved)).values(version=version))
+
+
+def _put(session: Session, table: type[Mirrored], values: dict[str, Any], version: int) -> None:
+    known = session.get(table, values["id"])
+    if known is None:
+        session.add(table(**values, version=version))
+    elif any(getattr(known, name) != value for name, value in values.items()):
+        for name, value in values.items():
+            setattr(known, name, value)
+        known.version = version
+
+
+def get_place(session: Session, place_id: str) -> PlaceRow:
+    """The place, or `Refusal("unknown_place")`."""
+    place = session.get(PlaceRow, place_id)
+    if place is None:
+        raise Refusal("unknown_place", place=place_id[:40])
+    return place
+
+
+def get_booth(session: Session, booth_id: str) -> PlaceRow:
+    """An open booth, or `Refusal` `unknown_place` / `booth_closed`."""
+    place = get_place(session, booth_id)
+    if place.kind != BOOTH:
+        raise Refusal("unknown_place")
+    if not place.is_open:
+        raise Refusal("booth_closed", booth=place.name)
+    return place
+
+
+def booths(session: Session) -> Sequence[PlaceRow]:
+    """All booths by name."""
+    return session.scalars(
+        select(PlaceRow).where(PlaceRow.kind == BOOTH).order_by(PlaceRow.name)
+    ).all()
+
+
+def lots_nearest_first(session: Session) -> Mapping[str, list[str]]:
+    """For every place, the ids of the lots by driving time from it."""
+    lots = set(session.scalars(select(PlaceRow.id).where(PlaceRow.kind == LOT)))
+    legs = session.execute(
+        select(TravelRow.from_place_id, TravelRow.to_place_id)
+        .where(TravelRow.to_place_id.in_(lots))
+        .order_by(TravelRow.drive_s, TravelRow.to_place_id)
+    )
+    near: dict[str, list[str]] = {}
+    for origin, lot in legs:
+        near.setdefault(origin, []).append(lot)
+    return near

@@ -1,0 +1,41 @@
+"""The cloud's tables, one noun per file. Importing this package registers all of them."""
+
+from __future__ import annotations
+
+from server.models.district import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
+from server.models.event import EventRow, JournalRow, QuarantineRow
+from server.models.guest import GuestRow
+from server.models.link import LinkRow
+from server.models.message import MessageRow
+from server.models.move import MoveRow
+from server.models.promise import PromiseRow
+from server.models.request import RequestRow
+from server.models.session import AccountRow, SessionRow
+from server.models.shift import ShiftRow
+from server.models.station import StationRow
+from server.models.table import Table
+from server.models.visit import VisitRow
+
+__all__ = [
+    "AccountRow",
+    "DistrictRow",
+    "EventRow",
+    "GuestRow",
+    "JournalRow",
+    "LinkRow",
+    "MessageRow",
+    "Mirrored",
+    "MoveRow",
+    "PersonRow",
+    "PlaceRow",
+    "PromiseRow",
+    "QuarantineRow",
+    "RequestRow",
+    "SessionRow",
+    "ShiftRow",
+    "StationRow",
+    "Table",
+    "TagRow",
+    "TravelRow",
+    "VisitRow",
+]

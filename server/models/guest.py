@@ -1,0 +1,27 @@
+"""Guest records: personal data, encrypted, beside the events that refer to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.models.table import Table
+
+
+class GuestRow(Table):
+    """One driver's plate and phone, sealed; `plate_index` and `phone_index` find them again."""
+
+    __tablename__ = "guests"
+    __table_args__ = (
+        Index("ix_guests_visit_id", "visit_id"),
+        Index("ix_guests_plate_index", "plate_index"),
+    )
+
+    ref: Mapped[str] = mapped_column(primary_key=True)
+    visit_id: Mapped[str]
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    plate_index: Mapped[str | None]
+    phone_index: Mapped[str | None]
+    received_at: Mapped[datetime]

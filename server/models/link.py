@@ -1,0 +1,22 @@
+"""Links: the driver's page behind a token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.models.table import Table
+
+
+class LinkRow(Table):
+    """A token (kept as its SHA-256) that opens the page of one visit until `expires_at`."""
+
+    __tablename__ = "links"
+    __table_args__ = (Index("ix_links_visit_id", "visit_id"),)
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    visit_id: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
