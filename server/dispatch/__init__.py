@@ -1,0 +1,1 @@
+"""Deciding who drives which car next: a pure planner behind one interface."""

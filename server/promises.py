@@ -1,0 +1,81 @@
+"""Promises: the window in which a requested car will be ready, and every change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from schemas.ids import uuid7
+from server.config import Config
+from server.models import PromiseRow, RequestRow
+
+FIRST = "first"
+LATE = "late"
+
+
+def window(config: Config, now: datetime, estimate: datetime) -> tuple[datetime, datetime]:
+    """From the planner's estimate to the window that is told: never earlier than the
+    estimate, wider the farther it is away, in whole minutes."""
+    ahead = max(estimate - now, timedelta())
+    slack = ahead * config.promise_slack_percent / 100 + timedelta(seconds=config.promise_slack_s)
+    return _up_to_minute(estimate), _up_to_minute(estimate + slack)
+
+
+def current(session: Session, request_ids: Collection[str]) -> dict[str, PromiseRow]:
+    """The promise that counts for each of these requests: the newest."""
+    rows = session.scalars(
+        select(PromiseRow)
+        .where(PromiseRow.request_id.in_(request_ids))
+        .order_by(PromiseRow.made_at, PromiseRow.id)
+    )
+    return {row.request_id: row for row in rows}
+
+
+def keep_or_move(
+    session: Session,
+    config: Config,
+    request: RequestRow,
+    promise: PromiseRow | None,
+    estimate: datetime,
+    now: datetime,
+) -> PromiseRow | None:
+    """Make the first promise, or a later one when the old cannot hold; None if it stands.
+
+    A promise is not moved for a gain: drivers plan with it.
+    """
+    if promise is None:
+        return _make(session, config, request, estimate, now, FIRST)
+    if estimate > promise.ready_by + timedelta(seconds=config.promise_move_s):
+        return _make(session, config, request, estimate, now, LATE)
+    return None
+
+
+def _make(
+    session: Session,
+    config: Config,
+    request: RequestRow,
+    estimate: datetime,
+    now: datetime,
+    reason: str,
+) -> PromiseRow:
+    ready_from, ready_by = window(config, now, estimate)
+    promise = PromiseRow(
+        id=uuid7(now),
+        visit_id=request.visit_id,
+        request_id=request.event_id,
+        booth_id=request.booth_id,
+        ready_from=ready_from,
+        ready_by=ready_by,
+        made_at=now,
+        reason=reason,
+    )
+    session.add(promise)
+    return promise
+
+
+def _up_to_minute(at: datetime) -> datetime:
+    floor = at.replace(second=0, microsecond=0)
+    return floor if floor == at else floor + timedelta(minutes=1)

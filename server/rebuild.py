@@ -1,0 +1,78 @@
+"""Folding all events again: what the rows of the present say must follow from the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from server import shifts, visits
+from server.district import next_version
+from server.models import EventRow, MoveRow, RequestRow, ShiftRow, Table, VisitRow
+from server.visits import OPEN
+
+# What is decided rather than recorded (plans) or counts the decisions (versions) is not compared.
+_DECIDED = {"version", "opened_at", "planned_start_at", "planned_done_at", "why"}
+_FOLDED: tuple[type[Table], ...] = (VisitRow, RequestRow, MoveRow, ShiftRow)
+
+
+def folded_rows(session: Session) -> dict[str, dict[str, Any]]:
+    """All rows that are folds of events, by table and key, without what was only decided."""
+    found: dict[str, dict[str, Any]] = {}
+    for table in _FOLDED:
+        names = [c.key for c in table.__table__.columns if c.key not in _DECIDED]
+        keys = [c.key for c in table.__table__.primary_key]
+        for row in session.scalars(select(table)):
+            if isinstance(row, MoveRow) and row.state == OPEN:
+                continue
+            name = "/".join([table.__tablename__, *(str(getattr(row, key)) for key in keys)])
+            found[name] = {key: getattr(row, key) for key in names}
+    return found
+
+
+def rebuild(session: Session) -> list[str]:
+    """Delete the folded rows, fold all events again, and name what differs from before.
+
+    Sends nothing and plans nothing. The open moves are left for the next plan.
+    """
+    before = folded_rows(session)
+    version = next_version(session)
+    session.execute(delete(RequestRow))
+    session.execute(delete(MoveRow).where(MoveRow.state != OPEN))
+    session.execute(delete(ShiftRow))
+    session.execute(delete(VisitRow))
+    session.expire_all()
+    shifts.note(
+        session,
+        session.scalars(
+            select(EventRow).order_by(EventRow.received_at, EventRow.journal_id, EventRow.seq)
+        ).all(),
+    )
+    for chunk in _chunks(session):
+        visits.refold(session, chunk, version)
+    return differences(before, folded_rows(session))
+
+
+def differences(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[str]:
+    """One line for each row or column that is not the same."""
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old is None or new is None:
+            lines.append(f"{name}: {'missing before' if old is None else 'missing after'}")
+        else:
+            lines += [f"{name}.{key}" for key in old if old[key] != new[key]]
+    return lines
+
+
+def _chunks(session: Session) -> Iterator[list[str]]:
+    ids = session.scalars(
+        select(EventRow.visit_id)
+        .where(EventRow.visit_id.is_not(None))
+        .distinct()
+        .order_by(EventRow.visit_id)
+    ).all()
+    for start in range(0, len(ids), 500):
+        yield [visit_id for visit_id in ids[start : start + 500] if visit_id is not None]
