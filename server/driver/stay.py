@@ -1,0 +1,124 @@
+"""One car's stay as the rows tell it: all that the driver's page is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from schemas import states
+from schemas.handover_code import code_at
+from server import guests, promises
+from server.district import booths
+from server.downlink import CODE_KEY
+from server.links import find_visit
+from server.master_key import MasterKey
+from server.models import (
+    DistrictRow,
+    MoveRow,
+    PlaceRow,
+    PromiseRow,
+    RequestRow,
+    VisitRow,
+)
+from server.visits import OPEN
+
+DONE = "done"
+# Until then the car still waits for somebody to fetch it.
+_IN_LINE = (states.AT_BOOTH, states.TO_LOT, states.PARKED, states.REPARKING)
+# Whoever wants the car later than this is not waiting in a line yet.
+_NEAR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The rows of one visit. `request` is the open one or, after the hand-over, the last.
+
+    `place_in_line` counts from 1 and is None for who is not waiting in it; `code` is the
+    hand-over code, only while it may be shown; `plate` is None if the record was erased.
+    """
+
+    visit: VisitRow
+    request: RequestRow | None
+    promise: PromiseRow | None
+    moves: Sequence[MoveRow]
+    places: Mapping[str, PlaceRow]
+    open_booths: Sequence[PlaceRow]
+    place_in_line: int | None
+    plate: str | None
+    code: str | None
+    zone: ZoneInfo
+
+
+def find_stay(session: Session, key: MasterKey, token: str, now: datetime) -> Stay:
+    """The stay behind a link's token. Raises `Refusal` `unknown_link` / `expired_link`."""
+    visit = find_visit(session, token, now)
+    request = _request(session, visit)
+    guest = guests.load(session, key, visit.guest_ref)
+    places = {place.id: place for place in session.scalars(select(PlaceRow))}
+    return Stay(
+        visit=visit,
+        request=request,
+        promise=None if request is None else _promise(session, request),
+        moves=_moves(session, visit),
+        places=places,
+        open_booths=[booth for booth in booths(session) if booth.is_open],
+        place_in_line=_place_in_line(session, visit, request, now),
+        plate=None if guest is None else guest.plate,
+        code=_code(key, visit, now),
+        zone=district_zone(session),
+    )
+
+
+def district_zone(session: Session) -> ZoneInfo:
+    """The time zone that the district's people read their clocks in."""
+    return ZoneInfo(session.scalars(select(DistrictRow.timezone)).one())
+
+
+def _request(session: Session, visit: VisitRow) -> RequestRow | None:
+    return session.scalar(
+        select(RequestRow)
+        .where(RequestRow.visit_id == visit.id, RequestRow.status.in_((OPEN, DONE)))
+        .order_by(RequestRow.made_at.desc(), RequestRow.event_id.desc())
+        .limit(1)
+    )
+
+
+def _promise(session: Session, request: RequestRow) -> PromiseRow | None:
+    return promises.current(session, [request.event_id]).get(request.event_id)
+
+
+def _moves(session: Session, visit: VisitRow) -> Sequence[MoveRow]:
+    return session.scalars(
+        select(MoveRow).where(MoveRow.visit_id == visit.id).order_by(MoveRow.ordinal)
+    ).all()
+
+
+def _place_in_line(
+    session: Session, visit: VisitRow, request: RequestRow | None, now: datetime
+) -> int | None:
+    """How many wait for their car and asked to have it no later, and this one."""
+    if request is None or request.status != OPEN or visit.car not in _IN_LINE:
+        return None
+    due = func.coalesce(RequestRow.wanted_at, RequestRow.made_at)
+    own_due = request.wanted_at or request.made_at
+    if own_due > now + _NEAR:
+        return None
+    earlier = (due < own_due) | ((due == own_due) & (RequestRow.event_id < request.event_id))
+    ahead = session.scalar(
+        select(func.count())
+        .select_from(RequestRow)
+        .join(VisitRow, VisitRow.id == RequestRow.visit_id)
+        .where(RequestRow.status == OPEN, VisitRow.is_open, VisitRow.car.in_(_IN_LINE), earlier)
+    )
+    return 1 + (ahead or 0)
+
+
+def _code(key: MasterKey, visit: VisitRow, now: datetime) -> str | None:
+    if visit.shown_state != states.READY:
+        return None
+    return code_at(key.derive(CODE_KEY, visit.id), now)

@@ -1,0 +1,114 @@
+"""The worker: sends messages and keeps the plan up to date. Several may run at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from sqlalchemy.orm import Session
+
+from schemas.catalog import Catalog
+from server import clock
+from server.config import Config
+from server.database import Database
+from server.dispatch.replan import replan
+from server.district import current_version, next_version
+from server.master_key import load_master_key
+from server.sending import Sender, send_due, worker_name
+from server.sms import open_gateway
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_S = 0.5
+_TRANSLATIONS = Path(__file__).parent / "translations"
+
+
+class _NothingChanged(Exception):
+    """Rolls back a plan that says what the last one said."""
+
+
+@dataclass(slots=True)
+class _Rounds:
+    """Runs a piece of work round after round; says its loss once and its return once."""
+
+    name: str
+    work: Callable[[], object]
+    is_failing: bool = field(default=False)
+
+    def once(self) -> None:
+        """One round. A fault is logged and left for the next round."""
+        try:
+            self.work()
+        except Exception:
+            if not self.is_failing:
+                log.exception("work_failing", work=self.name)
+            self.is_failing = True
+            return
+        if self.is_failing:
+            log.info("work_back", work=self.name)
+        self.is_failing = False
+
+
+def run(config: Config) -> None:
+    """Work until SIGTERM or SIGINT; the message at hand is finished first."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    work(config, stop)
+
+
+def work(config: Config, stop: threading.Event) -> None:
+    """Work until `stop` is set."""
+    database = Database(config.database_url)
+    sender = Sender(
+        config=config,
+        database=database,
+        key=load_master_key(config.key_file),
+        catalog=Catalog(_TRANSLATIONS, "driver"),
+        gateway=open_gateway(config),
+        worker=worker_name(),
+    )
+    log.info("worker_started", worker=sender.worker)
+    sending = _Rounds("sending", lambda: send_due(sender, clock.now, stop.is_set))
+    planning = _Rounds("planning", lambda: replan_district(database, config, clock.now()))
+    plan_at_ns = clock.mono_ns()
+    try:
+        while not stop.is_set():
+            sending.once()
+            if clock.mono_ns() >= plan_at_ns and not stop.is_set():
+                planning.once()
+                plan_at_ns = clock.mono_ns() + config.replan_s * 10**9
+            stop.wait(_LOOK_EVERY_S)
+    finally:
+        database.close()
+        log.info("worker_stopped", worker=sender.worker)
+
+
+def replan_district(database: Database, config: Config, now: datetime) -> bool:
+    """Plan anew because time has passed; whether anything changed.
+
+    The district's version is raised first, as everyone does who changes something, and falls
+    back with the transaction when the plan is the old one: no station hears of nothing.
+    """
+
+    def plan(session: Session) -> None:
+        if not replan(session, config, next_version(session), now):
+            raise _NothingChanged
+
+    if database.read(current_version) == 0:
+        return False
+    try:
+        database.write(plan)
+    except _NothingChanged:
+        return False
+    return True
