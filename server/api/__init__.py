@@ -1,0 +1,71 @@
+"""The HTTP API, described by an OpenAPI 3.1 document at `/v1/openapi.json`."""
+
+from __future__ import annotations
+
+import http
+from typing import Any
+
+from flask import Flask
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from schemas.events import EnvelopeSchema
+from schemas.problems import Refusal
+from schemas.sync import SyncHeaderSchema
+from server.api import (
+    events,
+    messages,
+    moves,
+    people,
+    places,
+    promises,
+    requests,
+    stations,
+    tags,
+    visits,
+)
+from server.api.health import blueprint as health
+from server.api.problem import CONTENT_TYPE, ProblemSchema, http_error_as_json, refusal_as_json
+from server.api.route import SECURITY_SCHEMES
+from server.api.sync import blueprint as sync
+
+_NOUNS = (visits, moves, requests, promises, places, people, tags, stations, messages, events)
+
+
+class _API(Api):
+    """flask-smorest's API with problem bodies (RFC 9457), and with the headers of an HTTP error
+    (the Allow of a 405), which it forgets."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        """Answer any HTTP error with a problem."""
+        return http_error_as_json(error)
+
+    def _register_responses(self) -> None:
+        content = {CONTENT_TYPE: {"schema": ProblemSchema}}
+        for status in http.HTTPStatus:
+            response = {"description": status.phrase, "content": content}
+            self.spec.components.response(status.name, response, lazy=True)
+        default = {"description": "Any other problem", "content": content}
+        self.spec.components.response("DEFAULT_ERROR", default, lazy=True)
+
+
+def register_api(app: Flask) -> None:
+    """Add the API and its document to the application."""
+    app.config.update(
+        API_TITLE="Casco Valet",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = _API(app)
+    for name, scheme in SECURITY_SCHEMES.items():
+        api.spec.components.security_scheme(name, scheme)
+    # The lines of a sync body; OpenAPI has no way to say so where the body is described.
+    api.spec.components.schema("SyncHeader", schema=SyncHeaderSchema)
+    api.spec.components.schema("Envelope", schema=EnvelopeSchema)
+    for blueprint in (health, sync, *(noun.blueprint for noun in _NOUNS)):
+        api.register_blueprint(blueprint)
+    app.register_error_handler(Refusal, refusal_as_json)

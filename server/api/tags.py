@@ -1,0 +1,39 @@
+"""`/v1/tags`: the enrolled tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy import select
+
+from schemas.district import TAG_KINDS
+from server.api.paging import PageQuerySchema, page_of, read_page
+from server.api.route import reading, reads
+from server.app import services
+from server.models import TagRow
+
+blueprint = reading("tags", "Key tags, claim tags and badges")
+
+
+class TagSchema(Schema):
+    """An enrolled tag and the label printed on it."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(TAG_KINDS))
+    label = fields.String(required=True)
+
+
+class TagQuerySchema(PageQuerySchema):
+    """Which tags."""
+
+    kind = fields.String(load_default=None, validate=validate.OneOf(TAG_KINDS))
+
+
+@reads(blueprint, "/tags", page_of(TagSchema, "TagPage"), TagQuerySchema)
+def list_tags(query: dict[str, Any]) -> dict[str, Any]:
+    """Tags by id."""
+    statement = select(TagRow)
+    if query["kind"] is not None:
+        statement = statement.where(TagRow.kind == query["kind"])
+    return services().database.read(lambda session: read_page(session, statement, TagRow.id, query))

@@ -1,0 +1,204 @@
+"""`valet-server`: the cloud's commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from schemas.problems import Refusal
+from server import clock, migrate
+from server.config import Config, ConfigError, load_config
+from server.database import Database, DatabaseError
+from server.district import current_version, load_district, read_district
+from server.logs import configure_logs
+from server.master_key import KeyFileError, load_master_key
+
+T = TypeVar("T")
+
+
+class _Group(click.Group):
+    """Turns what can go wrong in operation into one clear line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Refusal as refusal:
+            details = "; ".join(str(value) for value in refusal.context.values())
+            raise click.ClickException(f"{refusal.code}: {details}".rstrip(": ")) from None
+        except (DatabaseError, KeyFileError) as error:
+            raise click.ClickException(str(error)) from None
+        except DBAPIError as error:
+            raise click.ClickException(_in_words(error)) from None
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+
+
+def _in_words(error: DBAPIError) -> str:
+    said = str(error.orig).strip()
+    if getattr(error.orig, "sqlstate", None) == "42P01" or said.startswith("no such table"):
+        return "the database has no tables yet: run `valet-server migrate`"
+    return f"the database says: {said}"
+
+
+@click.group(cls=_Group)
+@click.option("--config", "file", type=click.Path(path_type=Path), help="File of KEY=VALUE lines.")
+@click.version_option(package_name="casco-valet")
+@click.pass_context
+def main(ctx: click.Context, file: Path | None) -> None:
+    """The cloud of a valet district. Settings: VALET_SERVER_* or the file given by --config."""
+    configure_logs()
+    try:
+        ctx.obj = load_config(file)
+    except ConfigError as error:
+        click.echo(f"the settings cannot be used:\n{error}", err=True)
+        ctx.exit(2)
+
+
+def _write(config: Config, work: Callable[[Session], T]) -> T:
+    database = Database(config.database_url)
+    try:
+        return database.write(work)
+    finally:
+        database.close()
+
+
+def _check(config: Config) -> None:
+    """Fail here, in words, rather than again and again in a process of its own."""
+    load_master_key(config.key_file)
+    database = Database(config.database_url)
+    try:
+        database.read(current_version)
+    finally:
+        database.close()
+
+
+@main.command()
+@click.pass_obj
+def serve(config: Config) -> None:
+    """Serve the API, the drivers' pages and the managers' pages."""
+    from server.serve import serve as run
+
+    _check(config)
+    run(config)
+
+
+@main.command()
+@click.pass_obj
+def worker(config: Config) -> None:
+    """Send messages and plan moves until told to stop."""
+    from server.worker import run
+
+    _check(config)
+    run(config)
+
+
+@main.command(name="migrate")
+@click.pass_obj
+def migrate_command(config: Config) -> None:
+    """Create the database or bring it to the present schema."""
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate.upgrade(config.database_url)
+    click.echo("the database is up to date")
+
+
+@main.group()
+def district() -> None:
+    """The places, people, tags and travel times."""
+
+
+@district.command(name="load")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_obj
+def district_load(config: Config, file: Path) -> None:
+    """Take in a district file (JSON): adds and changes, never deletes."""
+    content = read_district(file)
+    version = _write(config, lambda session: load_district(session, content))
+    click.echo(
+        f"{content.name}: {len(content.places)} places, {len(content.people)} people, "
+        f"{len(content.tags)} tags (version {version})"
+    )
+
+
+@main.group()
+def station() -> None:
+    """The computers at the places."""
+
+
+@station.command(name="add")
+@click.argument("station_id")
+@click.option("--place", required=True, help="Id of its place.")
+@click.option("--key", required=True, help="Its public key, as `valet-agent key` prints it.")
+@click.pass_obj
+def station_add(config: Config, station_id: str, place: str, key: str) -> None:
+    """Let a station in, or give it a new key."""
+    from server.stations import add_station
+
+    now = clock.now()
+    _write(config, lambda session: add_station(session, station_id, place, key, now))
+    click.echo(f"{station_id} may speak for {place}")
+
+
+@station.command(name="revoke")
+@click.argument("station_id")
+@click.pass_obj
+def station_revoke(config: Config, station_id: str) -> None:
+    """Refuse all that a station sends from now on."""
+    from server.stations import revoke_station
+
+    _write(config, lambda session: revoke_station(session, station_id))
+    click.echo(f"{station_id} is shut out")
+
+
+@main.group()
+def manager() -> None:
+    """People who may sign in on the web."""
+
+
+@manager.command(name="add")
+@click.argument("person_id")
+@click.option("--password", envvar="VALET_SERVER_PASSWORD", prompt=True, hide_input=True)
+@click.pass_obj
+def manager_add(config: Config, person_id: str, password: str) -> None:
+    """Give a person of the district a password, or a new one."""
+    from server.accounts import set_password
+
+    _write(config, lambda session: set_password(session, person_id, password))
+    click.echo(f"{person_id} may sign in")
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Keep the rows as folded anew.")
+@click.pass_context
+def rebuild(ctx: click.Context, write: bool) -> None:
+    """Fold all events again and name every row that differs; exit code 1 if any does."""
+    from server.rebuild import rebuild as run
+
+    lines: list[str] = []
+
+    def work(session: Session) -> None:
+        lines[:] = run(session)
+        if not write:
+            session.rollback()
+
+    _write(ctx.obj, work)
+    for line in lines:
+        click.echo(line)
+    click.echo(f"{len(lines)} differences")
+    ctx.exit(1 if lines else 0)
+
+
+@main.command()
+@click.option("--speed", default=20, show_default=True, help="How many times faster than life.")
+@click.option("--port", default=8080, show_default=True, help="First of the ports to use.")
+@click.option("--quiet-evening", is_flag=True, help="Play no cars; wait for clicks.")
+def demo(speed: int, port: int, quiet_evening: bool) -> None:
+    """Run a whole district on this machine, with emulated readers, until Ctrl-C."""
+    from server.demo.run import run
+
+    run(speed=speed, first_port=port, quiet_evening=quiet_evening)

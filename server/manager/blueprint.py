@@ -1,0 +1,98 @@
+"""The blueprint of the manager's pages, and what every one of them needs."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from schemas.problems import Refusal
+from server import clock
+from server.api.route import refuse_nul
+from server.app import refuse_foreign_origin, services
+from server.manager.bundle import bundle_names
+from server.manager.viewer import Viewer, viewer_of
+from server.models import PersonRow
+from server.sessions import find_person, token_of
+
+blueprint = Blueprint("manager", __name__, url_prefix="/manage")
+# The only pages for somebody who is not signed in.
+_OPEN = ("manager.sign_in_form", "manager.sign_in", "manager.choose_language")
+
+
+@blueprint.before_request
+def _authenticate() -> AnyResponse | None:
+    refuse_foreign_origin()
+    refuse_nul((request.path, *request.values.values(), *request.cookies.values()))
+    now = clock.now()
+    token = token_of(request)
+    g.manager = (
+        services().database.read(lambda session: find_person(session, token, now))
+        if token
+        else None
+    )
+    if g.manager is not None or request.endpoint in _OPEN:
+        return None
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("manager.sign_in_form", next=wanted), 303)
+
+
+@blueprint.after_request
+def _keep_private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.context_processor
+def _common() -> dict[str, object]:
+    view = viewer()
+    return {
+        "view": view,
+        "t": view.t,
+        "bundle": bundle_names(),
+        "person": signed_in(),
+        "here": request.full_path.rstrip("?"),
+        "said": request.args.get("said"),
+    }
+
+
+@blueprint.errorhandler(Refusal)
+def _refused(refusal: Refusal) -> tuple[str, int]:
+    key = f"manage.problem.{refusal.code}"
+    return render_template("manager/problem.html", key=key), refusal.status
+
+
+@blueprint.errorhandler(HTTPException)
+def _failed(error: HTTPException) -> tuple[str, int]:
+    status = error.code or 500
+    known = {404: "not_found", 405: "not_found", 413: "too_large"}
+    key = f"manage.problem.{known.get(status, 'other')}"
+    return render_template("manager/problem.html", key=key), status
+
+
+def signed_in() -> PersonRow | None:
+    """Who is signed in, if anybody."""
+    person: PersonRow | None = g.get("manager")
+    return person
+
+
+def person() -> PersonRow:
+    """Who is signed in; the gate has let nobody else in."""
+    found = signed_in()
+    assert found is not None
+    return found
+
+
+def viewer() -> Viewer:
+    """The words and the clock of this request, made once."""
+    if "viewer" not in g:
+        g.viewer = viewer_of(request, services())
+    found = g.viewer
+    assert isinstance(found, Viewer)
+    return found
+
+
+def safe_path(path: str | None) -> str:
+    """A path of these pages to go on to, whatever was asked for; else that of today."""
+    own = path is not None and path.startswith("/manage/") and "\\" not in path
+    return path if own and path is not None else url_for("manager.today")

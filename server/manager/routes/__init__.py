@@ -1,0 +1,1 @@
+"""The manager's routes, one file for each page or form."""

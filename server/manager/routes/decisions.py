@@ -1,0 +1,37 @@
+"""What only a person can decide: which fact is true, and what becomes of a message."""
+
+from __future__ import annotations
+
+from flask import redirect, request
+from werkzeug.wrappers import Response
+
+from server import clock, requests, sending
+from server.app import services
+from server.manager.blueprint import blueprint, person, safe_path
+
+
+@blueprint.post("/visits/<visit_id>/resolve")
+def resolve_visit(visit_id: str) -> Response:
+    """Settle a held visit. `truth`: the car's state and its place, parted by a space."""
+    found, now, actor = services(), clock.now(), person().id
+    state, _, place_id = request.form.get("truth", "").partition(" ")
+    reason = request.form.get("reason", "")
+    found.database.write(
+        lambda session: requests.resolve(
+            session, found.config, found.key, visit_id, state, place_id, reason, actor, now
+        )
+    )
+    return _back("resolved")
+
+
+@blueprint.post("/messages/<message_id>/decide")
+def decide_message(message_id: str) -> Response:
+    """Send a message of unknown outcome again, or let it be."""
+    now, action = clock.now(), request.form.get("action", "")
+    services().database.write(lambda session: sending.decide(session, message_id, action, now))
+    return _back("decided")
+
+
+def _back(said: str) -> Response:
+    path = safe_path(request.form.get("back"))
+    return redirect(f"{path}{'&' if '?' in path else '?'}said={said}", 303)

@@ -1,0 +1,65 @@
+"""Text messages as a manager sees them: never with a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from server.models import MessageRow, VisitRow
+from server.outbox import UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """One message; `status` and `template` are those of `server.outbox`."""
+
+    id: str
+    visit_id: str
+    visit_code: str
+    template: str
+    status: str
+    tries: int
+    parts: int | None
+    fault: str | None
+    created_at: datetime
+    sent_at: datetime | None
+
+
+def unknown_messages(session: Session) -> Sequence[MessageLine]:
+    """Those of which nobody can say whether they went out: a person decides, oldest first."""
+    return _lines(session, _statement().where(MessageRow.status == UNKNOWN))
+
+
+def messages_of(session: Session, visit_id: str) -> Sequence[MessageLine]:
+    """All messages of a visit in the order in which they were caused."""
+    return _lines(session, _statement().where(MessageRow.visit_id == visit_id))
+
+
+def _statement() -> Select[MessageRow, str]:
+    return (
+        select(MessageRow, VisitRow.code)
+        .join(VisitRow, VisitRow.id == MessageRow.visit_id)
+        .order_by(MessageRow.created_at, MessageRow.id)
+    )
+
+
+def _lines(session: Session, statement: Select[MessageRow, str]) -> list[MessageLine]:
+    return [
+        MessageLine(
+            id=row.id,
+            visit_id=row.visit_id,
+            visit_code=code,
+            template=row.template,
+            status=row.status,
+            tries=row.tries,
+            parts=row.parts,
+            fault=row.fault,
+            created_at=row.created_at,
+            sent_at=row.sent_at,
+        )
+        for row, code in session.execute(statement)
+    ]
