@@ -1,0 +1,58 @@
+"""`valet-server demo`: start everything, say where it is, play an evening, end everything."""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+import click
+
+from server.demo.evening import Evening
+from server.demo.processes import DemoError
+from server.demo.show import MANAGER, PASSWORD, Show
+
+
+def run(*, speed: int, first_port: int, quiet_evening: bool) -> None:
+    """Run the demo until SIGINT or SIGTERM. Raises `click.ClickException` if it cannot."""
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    with tempfile.TemporaryDirectory(prefix="valet-demo-") as folder:
+        show = Show(Path(folder), first_port)
+        evening = Evening(show.stage(speed))
+        try:
+            show.start()
+            _print_links(show)
+            if not quiet_evening:
+                evening.start()
+            _watch(show, over)
+        except DemoError as error:
+            raise click.ClickException(str(error)) from None
+        finally:
+            evening.stop()
+            show.stop()
+    click.echo("everything has ended")
+
+
+def _watch(show: Show, over: threading.Event) -> None:
+    """Wait for the end; print the text messages, with the drivers' links in them."""
+    printed = 0
+    while not over.wait(1.0):
+        show.check()
+        lines = show.messages.read_text().splitlines() if show.messages.exists() else []
+        for line in lines[printed:]:
+            click.echo(f"  text message  {json.loads(line)['text']}")
+        printed = len(lines)
+
+
+def _print_links(show: Show) -> None:
+    links = show.links()
+    click.echo(f"\n{show.district.name}: sample data, not a real operation\n")
+    click.echo(f"  tag board   {show.board_url}")
+    for place in show.district.places:
+        click.echo(f"  {place.kind:<10}  {links.booths[place.id]}/   {place.name}")
+    click.echo(f"  manager     {links.manager}   {MANAGER} / {PASSWORD}")
+    click.echo("\nDrivers' pages are printed as their text messages go out. Ctrl-C ends all.\n")

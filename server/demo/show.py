@@ -1,0 +1,180 @@
+"""Everything that the demo runs: the cloud, a station with a reader at each place, the board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from threading import Event
+
+import urllib3
+from werkzeug.serving import BaseWSGIServer
+
+from schemas.district import District, Place
+from server import clock
+from server.demo.board import Links, create_board, serve_board
+from server.demo.booth_screen import BoothScreen
+from server.demo.evening import Stage
+from server.demo.processes import Crew, DemoError, EmulatedReader, command, free_port
+from server.district import read_district
+
+MANAGER = "rosa"
+PASSWORD = "casco-demo"  # noqa: S105 (printed on the terminal, lives as long as the demo)
+_READY_S = 60.0
+_LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The loopback ports of one show; `screens` by place id."""
+
+    cloud: int
+    board: int
+    screens: dict[str, int]
+
+
+class Show:
+    """One running district in `folder`. `start` it, use it, `stop` it."""
+
+    def __init__(self, folder: Path, first_port: int, database_url: str | None = None) -> None:
+        """Nothing runs yet. Without `database_url` the cloud keeps its data in the folder."""
+        self.folder = folder
+        with sample_district() as file:
+            self.district: District = read_district(file)
+        taken: set[int] = set()
+        self.ports = Ports(
+            cloud=free_port(first_port, taken),
+            board=free_port(first_port + 1, taken),
+            screens={place.id: free_port(first_port + 2, taken) for place in self.district.places},
+        )
+        self.readers: dict[str, EmulatedReader] = {}
+        self.crew = Crew(folder)
+        self.cloud_url = f"http://127.0.0.1:{self.ports.cloud}"
+        self.server_env = {
+            "VALET_SERVER_DATA_DIR": str(folder / "cloud"),
+            "VALET_SERVER_PORT": str(self.ports.cloud),
+            "VALET_SERVER_PUBLIC_URL": self.cloud_url,
+            "VALET_SERVER_DATABASE_URL": database_url or "",
+        }
+        self._board: BaseWSGIServer | None = None
+        self._pool = urllib3.PoolManager(timeout=2.0, retries=False)
+
+    def start(self) -> None:
+        """Start the cloud, the stations and the board; returns when all of them answer."""
+        self._prepare_cloud()
+        self.start_serve()
+        self.start_worker()
+        self._wait_for(f"{self.cloud_url}/healthz")
+        for place in self.district.places:
+            self._start_station(place)
+        for place in self.district.places:
+            self._wait_for(f"{self.screen_url(place.id)}/status")
+        board = create_board(self.district, self.readers, self.links())
+        self._board = serve_board(board, self.ports.board)
+
+    def stop(self) -> None:
+        """End all that runs."""
+        if self._board is not None:
+            self._board.shutdown()
+            self._board.server_close()
+        self.crew.stop()
+
+    def start_serve(self) -> None:
+        """Start the cloud's web process."""
+        self.crew.start("serve", [command("valet-server"), "serve"], self.server_env)
+
+    def start_worker(self) -> None:
+        """Start the cloud's worker."""
+        self.crew.start("worker", [command("valet-server"), "worker"], self.server_env)
+
+    def check(self) -> None:
+        """Raise `DemoError` if a process has ended by itself."""
+        dead = self.crew.first_dead()
+        if dead is not None:
+            raise DemoError(f"{dead} has ended:\n{self.crew.log_of(dead)}")
+
+    def stage(self, speed: int) -> Stage:
+        """What an evening is played on."""
+        screens = {
+            place.id: BoothScreen(self.screen_url(place.id)) for place in self.district.places
+        }
+        return Stage(self.district, self.readers, screens, self.messages, speed)
+
+    def links(self) -> Links:
+        """Where everything is."""
+        return Links(
+            booths={place.id: self.screen_url(place.id) for place in self.district.places},
+            manager=f"{self.cloud_url}/manage/",
+        )
+
+    def screen_url(self, place_id: str) -> str:
+        """The address of a place's touchscreen."""
+        return f"http://127.0.0.1:{self.ports.screens[place_id]}"
+
+    @property
+    def board_url(self) -> str:
+        """The address of the tag board."""
+        return f"http://127.0.0.1:{self.ports.board}/"
+
+    @property
+    def messages(self) -> Path:
+        """The text messages that were sent, one JSON object a line."""
+        return self.folder / "cloud" / "messages.jsonl"
+
+    def _prepare_cloud(self) -> None:
+        server = command("valet-server")
+        self.crew.run("migrate", [server, "migrate"], self.server_env)
+        with sample_district() as file:
+            self.crew.run("district", [server, "district", "load", str(file)], self.server_env)
+        password = {**self.server_env, "VALET_SERVER_PASSWORD": PASSWORD}
+        self.crew.run("manager", [server, "manager", "add", MANAGER], password)
+
+    def _start_station(self, place: Place) -> None:
+        agent, server = command("valet-agent"), command("valet-server")
+        name = f"station-{place.id}"
+        device = self.folder / f"reader-{place.id}"
+        emulate = [agent, "emulate", "em125", "--link", str(device)]
+        self.readers[place.id] = EmulatedReader(
+            self.crew.start(f"reader-{place.id}", emulate, {}, talks=True)
+        )
+        config = self.folder / f"{name}.env"
+        config.write_text(self._station_settings(place, device))
+        key = self.crew.run("key", [agent, "key", "--config", str(config)], {})
+        add = [server, "station", "add", name, "--place", place.id, "--key", key]
+        self.crew.run("station", add, self.server_env)
+        self.crew.start(name, [agent, "run", "--config", str(config)], {})
+
+    def _station_settings(self, place: Place, device: Path) -> str:
+        settings = {
+            "STATION_ID": f"station-{place.id}",
+            "PLACE_ID": place.id,
+            "ROLE": place.kind,
+            "LETTER": place.letter,
+            "DATA_DIR": str(self.folder / f"station-{place.id}"),
+            "CLOUD_URL": self.cloud_url,
+            "READERS": f"em125:{device}",
+            "SCREEN_PORT": str(self.ports.screens[place.id]),
+            "ASSUME_CLOCK_SYNCED": "yes",
+        }
+        return "".join(f"VALET_AGENT_{name}={value}\n" for name, value in settings.items())
+
+    def _wait_for(self, url: str) -> None:
+        deadline = clock.mono_s() + _READY_S
+        while clock.mono_s() < deadline:
+            self.check()
+            try:
+                if self._pool.request("GET", url).status == 200:
+                    return
+            except urllib3.exceptions.HTTPError:
+                pass
+            Event().wait(_LOOK_EVERY_S)
+        raise DemoError(f"{url} does not answer")
+
+
+@contextmanager
+def sample_district() -> Iterator[Path]:
+    """The file of the sample district."""
+    with resources.as_file(resources.files("server") / "data" / "casco_viejo.json") as file:
+        yield file
