@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, Response, g, redirect, render_template, request
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.catalog import Catalog, pick_language
@@ -86,9 +86,16 @@ def create_board(district: District, readers: Mapping[str, EmulatedReader], link
     return app
 
 
+class _Quiet(WSGIRequestHandler):
+    """Keeps the terminal for the links and the text messages."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing of a request."""
+
+
 def serve_board(app: Flask, port: int) -> BaseWSGIServer:
     """Serve the board on loopback from a thread; `shutdown()` ends it."""
-    server = make_server("127.0.0.1", port, app, threaded=True)
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
     threading.Thread(target=server.serve_forever, name="board", daemon=True).start()
     return server
 

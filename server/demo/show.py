@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -67,6 +68,9 @@ class Show:
         self.start_serve()
         self.start_worker()
         self._wait_for(f"{self.cloud_url}/healthz")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._enrol_station, self.district.places))
+        # One after the other from this thread: a child ends with the thread that started it.
         for place in self.district.places:
             self._start_station(place)
         for place in self.district.places:
@@ -131,22 +135,32 @@ class Show:
         password = {**self.server_env, "VALET_SERVER_PASSWORD": PASSWORD}
         self.crew.run("manager", [server, "manager", "add", MANAGER], password)
 
-    def _start_station(self, place: Place) -> None:
+    def _enrol_station(self, place: Place) -> None:
+        """Write a station's settings, let it make its key, and let it in."""
         agent, server = command("valet-agent"), command("valet-server")
+        config = self._station_config(place)
+        config.write_text(self._station_settings(place))
+        key = self.crew.run("key", [agent, "key", "--config", str(config)], {})
         name = f"station-{place.id}"
-        device = self.folder / f"reader-{place.id}"
-        emulate = [agent, "emulate", "em125", "--link", str(device)]
+        add = [server, "station", "add", name, "--place", place.id, "--key", key]
+        self.crew.run("station", add, self.server_env)
+
+    def _start_station(self, place: Place) -> None:
+        agent = command("valet-agent")
+        emulate = [agent, "emulate", "em125", "--link", str(self._device(place))]
         self.readers[place.id] = EmulatedReader(
             self.crew.start(f"reader-{place.id}", emulate, {}, talks=True)
         )
-        config = self.folder / f"{name}.env"
-        config.write_text(self._station_settings(place, device))
-        key = self.crew.run("key", [agent, "key", "--config", str(config)], {})
-        add = [server, "station", "add", name, "--place", place.id, "--key", key]
-        self.crew.run("station", add, self.server_env)
-        self.crew.start(name, [agent, "run", "--config", str(config)], {})
+        run = [agent, "run", "--config", str(self._station_config(place))]
+        self.crew.start(f"station-{place.id}", run, {})
 
-    def _station_settings(self, place: Place, device: Path) -> str:
+    def _device(self, place: Place) -> Path:
+        return self.folder / f"reader-{place.id}"
+
+    def _station_config(self, place: Place) -> Path:
+        return self.folder / f"station-{place.id}.env"
+
+    def _station_settings(self, place: Place) -> str:
         settings = {
             "STATION_ID": f"station-{place.id}",
             "PLACE_ID": place.id,
@@ -154,7 +168,7 @@ class Show:
             "LETTER": place.letter,
             "DATA_DIR": str(self.folder / f"station-{place.id}"),
             "CLOUD_URL": self.cloud_url,
-            "READERS": f"em125:{device}",
+            "READERS": f"em125:{self._device(place)}",
             "SCREEN_PORT": str(self.ports.screens[place.id]),
             "ASSUME_CLOCK_SYNCED": "yes",
         }
