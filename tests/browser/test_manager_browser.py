@@ -1,0 +1,288 @@
+"""The manager's pages in a real Chromium: Spanish and English, phone, tablet and wide screen."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import ConsoleMessage, Page, expect
+from werkzeug.serving import make_server
+
+from schemas import states
+from tests.chromium import Pages
+from tests.manager_evening import DATE, PASSWORD, Evening, play_evening
+from tests.visit_story import MANAGER
+
+# Width, language and light: each of the usual widths in both languages, and the outermost ones.
+SIGHTS = (
+    (320, "en-US", "dark"),
+    (360, "es-PA", "light"),
+    (360, "en-US", "dark"),
+    (800, "es-PA", "dark"),
+    (800, "en-US", "light"),
+    (1280, "es-PA", "light"),
+    (1280, "en-US", "dark"),
+    (1920, "es-PA", "light"),
+)
+AXE = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+# WCAG 2.2, 2.5.8: what is clicked is at least this high and wide, or stands in a sentence.
+TARGET_PX = 24
+
+
+@dataclass
+class Desk:
+    """The served evening, and the manager in front of it."""
+
+    evening: Evening
+    base: str
+    pages: Pages
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, **how: object) -> Page:
+        """Open a page that reports every complaint of the browser."""
+        page = self.pages.open(**how)  # type: ignore[arg-type]
+        page.on("console", self._note)
+        return page
+
+    def sign_in(self, path: str = "/manage/", **how: object) -> Page:
+        """Open a page and sign the manager in by keyboard alone."""
+        page = self.open(**how)
+        page.goto(self.base + path)
+        page.locator("#person").focus()
+        page.keyboard.type(MANAGER)
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("header .person")).to_have_text("Luis Mora")
+        return page
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+@contextmanager
+def _serving(folder: Path, template: Path) -> Iterator[tuple[Evening, str]]:
+    """An evening of its own behind a real server; gives it and the server's address."""
+    path = folder / "evening.sqlite3"
+    shutil.copyfile(template, path)
+    evening = play_evening(folder, f"sqlite:///{path}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("server.clock.now", lambda: evening.now)
+        server = make_server("127.0.0.1", 0, evening.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield evening, f"http://127.0.0.1:{server.port}"
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    evening.database.close()
+
+
+@pytest.fixture(scope="module")
+def _served(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[tuple[Evening, str]]:
+    template = request.getfixturevalue("_sqlite_template")
+    with _serving(tmp_path_factory.mktemp("manager"), template) as served:
+        yield served
+
+
+@pytest.fixture
+def desk(_served: tuple[Evening, str], chromium_pages: Pages) -> Iterator[Desk]:
+    """A desk whose browser must not have complained of anything at the end."""
+    desk = Desk(*_served, chromium_pages)
+    yield desk
+    assert not desk.complaints
+
+
+def paths(evening: Evening) -> list[str]:
+    """Every kind of page."""
+    return [
+        f"/manage/day?date={DATE}",
+        f"/manage/day?date={DATE}&booth=bolivar",
+        "/manage/day?date=2026-11-01",
+        f"/manage/visits/{evening.whole[1].id}",
+        f"/manage/visits/{evening.held.id}",
+        f"/manage/visits/{evening.late.id}",
+        "/manage/refused",
+    ]
+
+
+def check_page(page: Page, width: int) -> None:
+    """No way to scroll sideways, nothing too small to hit, no violation that axe can see."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+    small = page.evaluate(
+        """least => [...document.querySelectorAll("button, input, select, summary")]
+            .filter(one => one.type !== "hidden")
+            .filter(one => one.checkVisibility())
+            .filter(one => { const box = one.getBoundingClientRect();
+                             return box.height < least || box.width < least; })
+            .map(one => one.outerHTML)""",
+        TARGET_PX,
+    )
+    assert not small, small
+    found = Axe().run(page, options=AXE)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(("width", "locale", "light"), SIGHTS)
+def test_pages_fit_and_can_be_used_by_everybody(
+    desk: Desk, width: int, locale: str, light: str
+) -> None:
+    page = desk.open(width=width, height=900, locale=locale, dark=light == "dark")
+    page.goto(f"{desk.base}/manage/")
+    expect(page.locator("html")).to_have_attribute("lang", locale[:2])
+    check_page(page, width)
+    page.fill("#person", MANAGER)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#day")
+    for path in paths(desk.evening):
+        page.goto(desk.base + path)
+        for summary in page.locator(".cards summary").all():
+            summary.click()
+        check_page(page, width)
+
+
+def test_a_wrong_password_is_said_and_what_was_typed_stays(desk: Desk) -> None:
+    page = desk.open(width=360, height=740)
+    page.goto(f"{desk.base}/manage/sign-in")
+    page.fill("#person", MANAGER)
+    page.fill("#password", "not-this-one")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#wrong")).to_contain_text("no coinciden")
+    expect(page.locator("#person")).to_have_value(MANAGER)
+    expect(page.locator("#password")).to_have_value("")
+    check_page(page, 360)
+    # The browser notes the answer's status; that is no fault of the page.
+    desk.complaints.clear()
+
+
+def test_a_filter_swaps_the_day_and_its_address(desk: Desk) -> None:
+    page = desk.sign_in(width=1280, height=900)
+    page.evaluate("window.stayed = true")
+
+    page.select_option("select[name=booth]", "bolivar")
+
+    expect(page.locator("h1")).to_contain_text("Plaza Bolívar")
+    expect(page.locator("#figure-received .number")).to_have_text("2")
+    assert "booth=bolivar" in page.url
+    assert page.evaluate("window.stayed") is True
+    page.go_back()
+    expect(page.locator("#figure-received .number")).to_have_text("7")
+
+
+def test_the_day_before_is_a_link_away_and_has_no_figure_of_now(desk: Desk) -> None:
+    page = desk.sign_in(width=800, height=900)
+
+    page.get_by_role("link", name="Día anterior").click()
+
+    expect(page.locator("h1")).to_contain_text("jueves 19", ignore_case=True)
+    expect(page.locator("#finding")).to_contain_text("Sin datos")
+    expect(page.locator("#figure-late")).to_have_count(0)
+
+
+def test_a_day_that_goes_on_is_refreshed_unless_somebody_is_busy(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = desk.open(width=1280, height=900)
+    page.clock.install()
+    page.goto(f"{desk.base}/manage/")
+    page.fill("#person", MANAGER)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#day")
+    made_at = page.locator(".head .note")
+    before = made_at.inner_text()
+    monkeypatch.setattr("server.clock.now", lambda: later(desk.evening.now))
+
+    page.locator("#figure-median summary").click()
+    page.clock.run_for(25_000)
+    assert made_at.inner_text() == before
+
+    page.locator("#figure-median summary").click()
+    page.locator("#figure-median summary").blur()
+    # Not past the time that the page gives an answer to come: its clock is this one, too.
+    page.clock.run_for(16_000)
+    expect(made_at).not_to_have_text(before)
+
+
+def later(now: datetime) -> datetime:
+    """A quarter of an hour later."""
+    return now + timedelta(minutes=15)
+
+
+def test_a_decision_is_made_without_a_mouse(
+    chromium_pages: Pages, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    template = request.getfixturevalue("_sqlite_template")
+    with _serving(tmp_path, template) as (evening, base):
+        desk = Desk(evening, base, chromium_pages)
+        page = desk.sign_in(f"/manage/day?date={DATE}", width=360, height=740)
+        held = page.locator(f"#held-{evening.held.id}")
+        held.locator("select").focus()
+        held.locator("select").select_option("parked lote-norte")
+        page.keyboard.press("Tab")
+        page.keyboard.type("El conductor lo vio en el lote")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+
+        expect(page.locator(".said")).to_be_visible()
+        expect(page.locator(f"#held-{evening.held.id}")).to_have_count(0)
+        assert evening.held.row().state == states.PARKED
+        assert not desk.complaints
+
+
+def test_everything_works_without_javascript(desk: Desk) -> None:
+    page = desk.sign_in(f"/manage/day?date={DATE}", width=800, height=900, javascript=False)
+
+    page.select_option("select[name=booth]", "francia")
+    page.get_by_role("button", name="Ver", exact=True).click()
+    expect(page.locator("h1")).to_contain_text("Plaza de Francia")
+    page.locator("#figure-median summary").click()
+    expect(page.locator("#figure-median details p")).to_be_visible()
+    page.locator("#open a").first.click()
+    expect(page.locator(".timeline li").first).to_contain_text("Recibido")
+
+
+def test_the_language_is_a_button_away_and_stays(desk: Desk) -> None:
+    page = desk.sign_in(f"/manage/day?date={DATE}&booth=bolivar", width=800, height=900)
+
+    page.get_by_role("button", name="English").click()
+
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert page.url.endswith(f"date={DATE}&booth=bolivar")
+    page.goto(f"{desk.base}/manage/refused")
+    expect(page.locator("h1")).to_have_text("Refused events")
+
+
+def test_the_csv_comes_as_a_file(desk: Desk) -> None:
+    page = desk.sign_in(width=1280, height=900)
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+
+    assert download.value.suggested_filename == f"valet_{DATE}_all.csv"
+    assert Path(download.value.path()).read_text(encoding="utf-8-sig").startswith("boleto,placa,")
+
+
+def test_signing_out_leaves_nothing_behind(desk: Desk) -> None:
+    page = desk.sign_in(width=800, height=900)
+
+    page.get_by_role("button", name="Salir").click()
+
+    expect(page.locator("#password")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#password")).to_be_visible()

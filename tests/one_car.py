@@ -1,0 +1,134 @@
+"""One car through a running show: the taps, forms and links of the end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import urllib3
+
+from schemas.district import BADGE, CLAIM_TAG, KEY_TAG
+from server.demo.booth_screen import BoothScreen
+from server.demo.evening import code_on, read_page
+from server.demo.show import MANAGER, PASSWORD, Show
+
+T = TypeVar("T")
+
+PATIENCE_S = 30.0
+OFF_THE_READER_S = 0.8
+_LINK = re.compile(r"https?://\S+")
+
+
+def until(look: Callable[[], T | None], what: str) -> T:
+    """What `look` finds, asked again until it finds something; fails after a while."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"did not happen within {PATIENCE_S:.0f} s: {what}")
+
+
+@dataclass
+class OneCar:
+    """A car with its tags, and hands for everybody who deals with it."""
+
+    show: Show
+    plate: str = "AB1234"
+    phone: str = "+50761234567"
+
+    def tag(self, kind: str, number: int) -> str:
+        """The n-th enrolled tag of a kind."""
+        return [tag.id for tag in self.show.district.tags if tag.kind == kind][number]
+
+    @property
+    def key_tag(self) -> str:
+        """The tag on this car's keys."""
+        return self.tag(KEY_TAG, 19)
+
+    @property
+    def claim_tag(self) -> str:
+        """The tag that its driver gets."""
+        return self.tag(CLAIM_TAG, 19)
+
+    def badge(self, person_id: str) -> str:
+        """A person's badge."""
+        found = next(p.badge_tag for p in self.show.district.people if p.id == person_id)
+        assert found is not None
+        assert found in [tag.id for tag in self.show.district.tags if tag.kind == BADGE]
+        return found
+
+    def screen(self, place_id: str) -> BoothScreen:
+        """The touchscreen of a place."""
+        return BoothScreen(self.show.screen_url(place_id))
+
+    def tap(self, place_id: str, *tags: str) -> None:
+        """Lay tags on a place's reader, one after the other."""
+        for tag in tags:
+            self.show.readers[place_id].tap(tag)
+            # A tag that comes back sooner has never left, as far as a reader can tell.
+            time.sleep(OFF_THE_READER_S)
+
+    def receive(self, place_id: str, valet: str) -> str:
+        """Take the car in at a booth's touchscreen; returns the visit's id."""
+        screen = self.screen(place_id)
+        self.tap(place_id, self.badge(valet), self.key_tag)
+        until(lambda: screen.show("/receive").path == "/receive/plate", "the plate is asked for")
+        screen.fill("/receive/plate", {"plate": self.plate})
+        screen.fill("/receive/phone", {"phone": self.phone})
+        self.tap(place_id, self.claim_tag)
+        until(lambda: screen.show("/receive").path == "/receive/check", "the claim tag is noted")
+        page = screen.fill("/receive/check", {})
+        assert page.path.startswith("/tickets/")
+        return page.path.removeprefix("/tickets/")
+
+    def texts(self) -> list[str]:
+        """The text messages that this driver has got."""
+        if not self.show.messages.exists():
+            return []
+        lines = [json.loads(line) for line in self.show.messages.read_text().splitlines()]
+        return [line["text"] for line in lines if line["phone"] == self.phone]
+
+    def link(self) -> str:
+        """The link in the first text message."""
+        return until(lambda: _links(self.texts()), "the driver gets a link")[0]
+
+    def code(self, link: str) -> str:
+        """The four digits that the link shows once the car is ready."""
+        return until(lambda: code_on(read_page(link)), "the link shows the code")
+
+    def state(self, visit_id: str) -> str:
+        """The visit's state as the cloud's API tells a signed-in manager."""
+        answer = self.manager("GET", f"/v1/visits/{visit_id}")
+        return str(json.loads(answer.data)["state"])
+
+    def manager(self, method: str, path: str) -> urllib3.BaseHTTPResponse:
+        """A request with the manager's session."""
+        headers = {"Cookie": self._cookie}
+        url = self.show.cloud_url + path
+        return urllib3.request(method, url, headers=headers, redirect=False)
+
+    @cached_property
+    def _cookie(self) -> str:
+        sign_in = f"{self.show.cloud_url}/manage/sign-in"
+        signed = post(sign_in, person=MANAGER, password=PASSWORD)
+        return str(signed.headers["Set-Cookie"].split(";")[0])
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def post(url: str, **fields: str) -> urllib3.BaseHTTPResponse:
+    """Send a form, as a page without JavaScript would."""
+    return urllib3.request("POST", url, body=urlencode(fields), headers=FORM, redirect=False)
+
+
+def _links(texts: list[str]) -> list[str]:
+    return [found[0] for text in texts if (found := _LINK.search(text))]

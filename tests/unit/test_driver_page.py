@@ -1,0 +1,365 @@
+"""The driver's page as a pure function of rows and now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import server
+from schemas import states
+from schemas.catalog import Catalog
+from server.driver.page import Page, Reader, make_page
+from server.driver.stay import Stay
+from server.models import MoveRow, PlaceRow, PromiseRow, RequestRow, VisitRow
+
+CATALOG = Catalog(Path(server.__file__).parent / "translations", "driver")
+PANAMA = ZoneInfo("America/Panama")
+# 10:00 p. m. in Panama.
+TEN = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+def place(place_id: str, name: str, kind: str = "booth") -> PlaceRow:
+    return PlaceRow(id=place_id, kind=kind, name=name, is_open=True)
+
+
+PLACES = {
+    "herrera": place("herrera", "Plaza Herrera"),
+    "bolivar": place("bolivar", "Plaza Bolívar"),
+    "norte": place("norte", "Lote Norte", "lot"),
+}
+
+
+@dataclass
+class Car:
+    """The rows of a car that was received at Herrera an hour ago."""
+
+    visit: VisitRow = field(
+        default_factory=lambda: VisitRow(
+            id="v",
+            code="H-0427",
+            state=states.AT_BOOTH,
+            car=states.AT_BOOTH,
+            is_open=True,
+            tag_shared=False,
+            booth_id="herrera",
+            place_id="herrera",
+            received_at=TEN - minutes(60),
+        )
+    )
+    request: RequestRow | None = None
+    promise: PromiseRow | None = None
+    moves: list[MoveRow] = field(default_factory=list)
+    place_in_line: int | None = None
+    plate: str | None = "AB1234"
+    open_booths: tuple[str, ...] = ("bolivar", "herrera")
+
+    def at(self, car: str, place_id: str | None = None) -> Car:
+        self.visit.car = car
+        asked = self.request is not None and car in states.RESTING
+        self.visit.state = states.REQUESTED if asked else car
+        self.visit.place_id = place_id or self.visit.place_id
+        return self
+
+    def parked(self) -> Car:
+        self.visit.parked_at = TEN - minutes(50)
+        self.moves.append(drive(states.PARK, "norte", TEN - minutes(55), TEN - minutes(50)))
+        return self.at(states.PARKED, "norte")
+
+    def asked(self, booth_id: str = "bolivar", wanted_at: datetime | None = None) -> Car:
+        self.request = RequestRow(
+            event_id="r",
+            visit_id="v",
+            booth_id=booth_id,
+            wanted_at=wanted_at,
+            made_at=TEN - minutes(2),
+            source="driver",
+            status="open",
+        )
+        self.place_in_line = 3
+        return self.at(self.visit.car)
+
+    def promised(self, start: float = 8, end: float = 14, reason: str = "first") -> Car:
+        self.promise = PromiseRow(
+            ready_from=TEN + minutes(start), ready_by=TEN + minutes(end), reason=reason
+        )
+        return self
+
+    def coming(self) -> Car:
+        self.moves.append(drive(states.RETRIEVE, "bolivar", TEN - minutes(1), None))
+        self.place_in_line = None
+        return self.at(states.TO_BOOTH)
+
+    def ready(self) -> Car:
+        self.moves[-1].done_at = self.visit.ready_at = TEN - minutes(0.5)
+        return self.at(states.READY, "bolivar")
+
+    def handed_over(self) -> Car:
+        assert self.request is not None
+        self.request.status = "done"
+        self.visit.handed_over_at, self.visit.is_open = TEN, False
+        return self.at(states.HANDED_OVER)
+
+    def held(self) -> Car:
+        self.visit.state = states.HELD
+        return self
+
+    def page(self, language: str = "es", now: datetime = TEN) -> Page:
+        is_ready = self.visit.shown_state == states.READY
+        stay = Stay(
+            visit=self.visit,
+            request=self.request,
+            promise=self.promise,
+            moves=self.moves,
+            places=PLACES,
+            open_booths=[PLACES[booth] for booth in self.open_booths],
+            place_in_line=self.place_in_line,
+            plate=self.plate,
+            code="4821" if is_ready else None,
+            zone=PANAMA,
+        )
+        return make_page(stay, Reader(CATALOG, language, now, 24 * 3600))
+
+
+def drive(kind: str, to: str, taken_at: datetime, done_at: datetime | None) -> MoveRow:
+    return MoveRow(
+        kind=kind,
+        state="taken" if done_at is None else "done",
+        from_place_id="herrera",
+        to_place_id=to,
+        taken_at=taken_at,
+        done_at=done_at,
+    )
+
+
+def plain(text: str | None) -> str | None:
+    return None if text is None else text.replace("\u00a0", " ")
+
+
+def test_a_received_car_can_be_asked_for_at_any_open_booth() -> None:
+    page = Car().page()
+
+    assert (page.headline, page.tone) == ("Recibimos su carro", "calm")
+    assert page.ask is not None
+    assert [(choice.text, choice.is_chosen) for choice in page.ask.booths] == [
+        ("Plaza Bolívar", False),
+        ("Plaza Herrera", True),
+    ]
+    assert [(choice.value, choice.is_chosen) for choice in page.ask.times][:3] == [
+        ("now", True),
+        ("22:15", False),
+        ("22:30", False),
+    ]
+    assert not page.can_cancel
+
+
+@pytest.mark.parametrize(
+    ("car", "headline"),
+    [
+        (states.TO_LOT, "Estamos estacionando su carro"),
+        (states.REPARKING, "Estamos estacionando su carro"),
+        (states.PARKED, "Su carro está estacionado"),
+    ],
+)
+def test_the_headline_says_where_the_car_is(car: str, headline: str) -> None:
+    assert Car().at(car).page().headline == headline
+
+
+def test_an_asked_car_shows_window_line_and_how_long() -> None:
+    page = Car().parked().asked().promised().page()
+
+    assert page.headline == "Su carro está pedido"
+    assert page.detail == "Se lo llevamos a Plaza Bolívar."
+    assert page.arrival is not None
+    assert page.arrival.label == "Hora prometida"
+    assert plain(page.arrival.window) == "10:08 – 10:14 p. m."
+    assert page.arrival.soon == "en unos 8 min"
+    assert page.line == "Turno 3 en la fila"
+    assert page.can_cancel
+    assert page.ask is not None
+    assert page.ask.is_change
+
+
+def test_the_same_in_english() -> None:
+    page = Car().parked().asked().promised().page("en")
+
+    assert page.headline == "Your car is requested"
+    assert page.arrival is not None
+    assert plain(page.arrival.window) == "10:08 – 10:14 pm"
+    assert page.line == "Number 3 in line"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "soon"),
+    [
+        (-1, "ya casi llega"),
+        (0, "ya casi llega"),
+        (0.2, "en unos 1 min"),
+        (10, "en unos 10 min"),
+        (10.1, "en unos 15 min"),
+        (31, "en unos 35 min"),
+        (91, None),
+    ],
+)
+def test_minutes_are_rounded_up_and_never_count_below_one(ahead: float, soon: str | None) -> None:
+    page = Car().parked().asked().promised(ahead, 95).page()
+
+    assert page.arrival is not None
+    assert page.arrival.soon == soon
+
+
+def test_a_window_over_noon_names_both_halves_of_the_day() -> None:
+    noon = datetime(2026, 11, 21, 16, 55, tzinfo=UTC)
+    car = Car().parked().asked().promised()
+    assert car.promise is not None
+    car.promise.ready_from, car.promise.ready_by = noon, noon + minutes(10)
+
+    page = car.page(now=noon - minutes(5))
+
+    assert page.arrival is not None
+    assert plain(page.arrival.window) == "11:55 a. m. – 12:05 p. m."
+
+
+def test_no_promise_yet_is_said_instead_of_a_time() -> None:
+    page = Car().parked().asked().page()
+
+    assert page.arrival is not None
+    assert page.arrival.label == "Todavía no tenemos una hora segura. Aparecerá aquí."
+    assert page.arrival.window is None
+
+
+def test_a_time_that_was_asked_for_is_repeated_and_stays_chosen() -> None:
+    page = Car().parked().asked(wanted_at=TEN + minutes(127)).page()
+
+    assert plain(page.detail) == "Se lo llevamos a Plaza Bolívar para las 12:07 a. m."
+    assert page.ask is not None
+    assert [choice.value for choice in page.ask.times if choice.is_chosen] == ["00:07"]
+    assert [choice.value for choice in page.ask.booths if choice.is_chosen] == ["bolivar"]
+
+
+def test_a_moved_promise_is_an_apology_with_the_new_time() -> None:
+    page = Car().parked().asked().promised(reason="late").page()
+
+    assert (page.tone, page.headline) == ("late", "Su carro va con retraso")
+    assert page.arrival is not None
+    assert page.arrival.label == "Nueva hora"
+
+
+def test_a_promise_that_passed_is_owned_up_to() -> None:
+    page = Car().parked().asked().promised(-9, -3).coming().page()
+
+    assert page.tone == "late"
+    assert page.arrival is not None
+    assert page.arrival.label == "Ya pasó la hora prometida; seguimos con su carro"
+    assert page.arrival.soon is None
+
+
+def test_a_car_on_its_way_can_no_longer_be_changed() -> None:
+    page = Car().parked().asked().promised().coming().page()
+
+    assert page.headline == "Su carro viene en camino"
+    assert page.detail == "Espérelo en Plaza Bolívar."
+    assert page.ask is None
+    assert not page.can_cancel
+
+
+def test_a_ready_car_shows_booth_and_code() -> None:
+    page = Car().parked().asked().promised().coming().ready().page()
+
+    assert page.headline == "Su carro está listo en Plaza Bolívar"
+    assert page.handover_code == "4821"
+    assert page.arrival is None
+
+
+def test_a_held_visit_says_that_staff_are_checking_and_shows_no_code() -> None:
+    page = Car().parked().asked().promised().coming().ready().held().page()
+
+    assert (page.tone, page.headline) == ("held", "Estamos revisando su boleto")
+    assert page.handover_code is None
+    assert page.arrival is None
+    assert page.ask is None
+    assert [step.text for step in page.steps] == ["Recibido en Plaza Herrera"]
+
+
+def test_a_shared_tag_holds_the_page_too() -> None:
+    car = Car().parked().asked().coming().ready()
+    car.visit.tag_shared = True
+
+    assert car.page().tone == "held"
+    assert car.page().handover_code is None
+
+
+def test_a_returned_car_thanks_and_stops_asking() -> None:
+    page = Car().parked().asked().promised().coming().ready().handed_over().page()
+
+    assert plain(page.headline) == "Entregado 10:00 p. m. ¡Gracias!"
+    assert page.handover_code is None
+    assert page.ask is None
+    assert page.refresh_s == 0
+    assert all(step.time is not None for step in page.steps)
+
+
+def test_the_steps_tell_the_way_with_its_times() -> None:
+    page = Car().parked().asked().promised().coming().page()
+
+    assert [(step.text, plain(step.time), step.is_current) for step in page.steps] == [
+        ("Recibido en Plaza Herrera", "9:00 p. m.", False),
+        ("Estacionado en Lote Norte", "9:10 p. m.", False),
+        ("Pedido para Plaza Bolívar", "9:58 p. m.", False),
+        ("En camino", "9:59 p. m.", True),
+        ("Listo en la caseta", None, False),
+        ("Entregado", None, False),
+    ]
+
+
+def test_a_car_that_never_left_the_kerb_has_no_drive_among_its_steps() -> None:
+    car = Car().asked("herrera")
+    car.visit.ready_at = TEN
+    page = car.at(states.READY).page()
+
+    assert [step.text for step in page.steps] == [
+        "Recibido en Plaza Herrera",
+        "Pedido para Plaza Herrera",
+        "Listo en Plaza Herrera",
+        "Entregado",
+    ]
+
+
+def test_only_the_end_of_the_plate_is_shown() -> None:
+    page = Car().page()
+
+    assert page.plate_tail == "234"
+    assert "AB1" not in repr(page)
+    assert replace_plate(None).plate_tail is None
+
+
+def replace_plate(plate: str | None) -> Page:
+    car = Car()
+    car.plate = plate
+    return car.page()
+
+
+def test_with_every_booth_closed_there_is_nothing_to_choose() -> None:
+    car = Car().parked()
+    car.open_booths = ()
+    page = car.page()
+
+    assert page.ask is not None
+    assert page.ask.booths == ()
+
+
+def test_the_tag_changes_with_what_is_read_and_only_then() -> None:
+    car = Car().parked().asked().promised()
+    page = car.page(now=TEN + timedelta(seconds=20))
+
+    assert page.tag == car.page(now=TEN + timedelta(seconds=50)).tag
+    assert page.tag != car.page(now=TEN + timedelta(seconds=80)).tag
+    assert page.tag != car.page("en", now=TEN + timedelta(seconds=20)).tag
+    assert page.tag != replace(page, handover_code="1111").tag
