@@ -40,7 +40,6 @@ class Config:
     events_per_batch_max: int
     changes_per_answer: int
     poll_wait_s_max: int
-    clock_skew_s_max: int
     claim_window_s: int
     session_s: int
     password_tries_max: int
@@ -131,7 +130,6 @@ def _read(env: Env) -> Config:
         events_per_batch_max=env.int("EVENTS_PER_BATCH_MAX", 500, validate=positive),
         changes_per_answer=env.int("CHANGES_PER_ANSWER", 500, validate=positive),
         poll_wait_s_max=env.int("POLL_WAIT_S_MAX", 25, validate=validate.Range(0, 55)),
-        clock_skew_s_max=env.int("CLOCK_SKEW_S_MAX", 2, validate=not_negative),
         claim_window_s=env.int("CLAIM_WINDOW_S", 24 * 3600, validate=positive),
         session_s=env.int("SESSION_S", 12 * 3600, validate=positive),
         password_tries_max=env.int("PASSWORD_TRIES_MAX", 5, validate=positive),

@@ -24,7 +24,7 @@ def figures() -> Iterator[Figures]:
     yield collected
     target = os.environ.get("VALET_TEST_BENCH_JSON")
     if target:
-        report = {"machine": machine(), "figures": collected}
+        report = {"command": "make bench", "machine": machine(), "figures": collected}
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(target).write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", "utf-8")
 
