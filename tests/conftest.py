@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page
 
-from tests import chromium, postgres
+from tests import chromium, postgres, scratch
 from tests.network_guard import loopback_only
 
 HERE = Path(__file__).resolve().parent
@@ -38,6 +39,16 @@ settings.register_profile(
 # For a person who looks for new counterexamples: VALET_TEST_HYPOTHESIS=explore.
 settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("VALET_TEST_HYPOTHESIS", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let every folder that a test gets lie in memory, unless it is the disk that is measured."""
+    is_measured = any("bench" in Path(name.partition("::")[0]).parts for name in config.args)
+    folder = None if is_measured else scratch.memory_folder()
+    if folder is not None:
+        # For Python's own temporary files too: PostgreSQL's data lies in one of their folders.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
+        tempfile.tempdir = str(folder)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -23,6 +24,11 @@ T = TypeVar("T")
 PATIENCE_S = 30.0
 OFF_THE_READER_S = 0.8
 _LINK = re.compile(r"https?://\S+")
+
+
+def first_port() -> int:
+    """Where this process's shows begin to look for ports; another test run begins elsewhere."""
+    return 20_000 + os.getpid() * 37 % 10_000
 
 
 def until(look: Callable[[], T | None], what: str) -> T:
@@ -104,9 +110,12 @@ class OneCar:
         """The four digits that the link shows once the car is ready."""
         return until(lambda: code_on(read_page(link)), "the link shows the code")
 
-    def state(self, visit_id: str) -> str:
-        """The visit's state as the cloud's API tells a signed-in manager."""
+    def state(self, visit_id: str) -> str | None:
+        """The visit's state as the cloud's API tells a manager; None before the cloud knows it."""
         answer = self.manager("GET", f"/v1/visits/{visit_id}")
+        if answer.status == 404:
+            return None
+        assert answer.status == 200, answer.data
         return str(json.loads(answer.data)["state"])
 
     def manager(self, method: str, path: str) -> urllib3.BaseHTTPResponse:

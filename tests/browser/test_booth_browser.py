@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
 from booth_ui import watch
 from reader_agent.serial_port import PortHealth
 from tests.booth_evening import ANA, CLAIMS, EVA, KEYS, ROSA, STRANGER, Evening, good_reader
+from tests.browser.accessibility import violations
 from tests.browser.booth_page import (
     CLEAN,
     MEASURE,
@@ -24,7 +24,6 @@ from tests.browser.booth_page import (
 )
 from tests.chromium import Pages
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 LOOKS = [(language, theme) for language in ("es", "en") for theme in ("night", "day")]
 
 
@@ -140,13 +139,9 @@ def test_no_screen_shuts_anybody_out(
         for name, path in {**screens, **steps}.items():
             evening.tap(EVA)
             page.goto(url + path)
-            violations = Axe().run(page, options=RULES).response["violations"]
-            found |= {
-                f"{name}: {fault['id']}": [node["html"] for node in fault["nodes"]]
-                for fault in violations
-            }
+            found[name] = violations(page)
     evening.close()
-    assert found == {}
+    assert {name: faults for name, faults in found.items() if faults} == {}
 
 
 def test_a_car_goes_all_the_way_by_taps_and_buttons(

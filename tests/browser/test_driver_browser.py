@@ -7,23 +7,27 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Request, expect
 from werkzeug.serving import make_server
 
 from server import clock
 from server.app import create_app
-from server.database import Database
 from server.links import token_of
 from server.master_key import load_master_key
+from tests.browser.accessibility import violations
 from tests.chromium import Pages
+from tests.opening import Opening
 from tests.visit_story import Story, StoryVisit, settings
 
 SIZES = ((320, 568), (360, 640))
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BYTES_MAX = 12_000
+pytest_plugins = ("tests.story_stage",)
 
 
 @dataclass
@@ -56,11 +60,13 @@ class Street:
 
 @pytest.fixture
 def street(
-    sqlite_url: str, tmp_path: Path, chromium_pages: Pages, monkeypatch: pytest.MonkeyPatch
+    sqlite_opening: Opening,
+    tmp_path: Path,
+    chromium_pages: Pages,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Street]:
-    config = settings(tmp_path / "data", sqlite_url)
-    database = Database(sqlite_url)
-    story = Story(database, config, load_master_key(config.key_file))
+    config = settings(tmp_path / "data", sqlite_opening.url)
+    story = sqlite_opening.go_on(config, load_master_key(config.key_file))
     monkeypatch.setattr(clock, "now", lambda: story.now)
     app = create_app(config)
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -72,7 +78,7 @@ def street(
     thread.join(10)
     server.server_close()
     app.extensions["valet"].database.close()
-    database.close()
+    story.database.close()
     assert street.told == [], "the console is not empty"
 
 
@@ -118,16 +124,17 @@ def test_every_state_fits_small_phones_in_both_languages_and_themes(
     street: Street, make: Callable[[Story], StoryVisit]
 ) -> None:
     visit = make(street.story)
-    for width, height in SIZES:
-        for language in ("es", "en"):
-            for dark in (False, True):
-                page = street.phone(width=width, height=height, dark=dark)
-                page.goto(street.link(visit, f"?lang={language}"))
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-                assert too_small(page) == []
-                assert width != SIZES[0][0] or violations(page) == []
-                assert re.search(r"driver\.|\{\w+\}", page.inner_text("body")) is None
-                page.context.close()
+    page = street.phone()
+    for language, scheme in product(("es", "en"), SCHEMES):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(street.link(visit, f"?lang={language}"))
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("[innerWidth, innerHeight]") == [width, height]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert too_small(page) == []
+            assert width != SIZES[0][0] or violations(page) == []
+            assert re.search(r"driver\.|\{\w+\}", page.inner_text("body")) is None
 
 
 def too_small(page: Page) -> list[str]:
@@ -147,12 +154,6 @@ def too_small(page: Page) -> list[str]:
         }"""
     )
     return found
-
-
-def violations(page: Page) -> list[str]:
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    result = Axe().run(page, options=options)
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in result.response["violations"]]
 
 
 def test_the_page_is_one_small_request(street: Street) -> None:

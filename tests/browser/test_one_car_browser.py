@@ -12,16 +12,15 @@ from playwright.sync_api import Page, expect
 from server.demo.evening import code_on
 from server.demo.show import MANAGER, PASSWORD, Show
 from tests.chromium import Pages
-from tests.one_car import OneCar, until
+from tests.one_car import OneCar, first_port, until
 
-FIRST_PORT = 23500
 SOON_MS = 20_000
 
 
 @pytest.fixture
 def show(tmp_path: Path) -> Iterator[Show]:
     """A running district on SQLite, the embedded default."""
-    running = Show(tmp_path, FIRST_PORT)
+    running = Show(tmp_path, first_port())
     try:
         running.start()
         yield running

@@ -12,9 +12,7 @@ import pytest
 import urllib3
 
 from server.demo.processes import command
-from tests.one_car import until
-
-FIRST_PORT = 24000
+from tests.one_car import first_port, until
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
@@ -24,7 +22,7 @@ def test_the_demo_prints_links_that_answer_and_leaves_nothing_running(
     log = tmp_path / f"{time}.txt"
     with log.open("wb") as out:
         demo = subprocess.Popen(
-            [command("valet-server"), "demo", "--port", str(FIRST_PORT), "--quiet-evening"],
+            [command("valet-server"), "demo", "--port", str(first_port()), "--quiet-evening"],
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -49,7 +47,7 @@ def test_nothing_is_left_running_when_the_demo_is_killed_outright(tmp_path: Path
     log = tmp_path / "log.txt"
     with log.open("wb") as out:
         demo = subprocess.Popen(
-            [command("valet-server"), "demo", "--port", str(FIRST_PORT), "--quiet-evening"],
+            [command("valet-server"), "demo", "--port", str(first_port()), "--quiet-evening"],
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**os.environ, "TMPDIR": str(tmp_path)},

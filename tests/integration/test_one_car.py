@@ -15,15 +15,13 @@ from server.demo.evening import read_page
 from server.demo.processes import command
 from server.demo.show import Show
 from server.manager.day_csv import COLUMNS
-from tests.one_car import OneCar, post, until
-
-FIRST_PORT = 23000
+from tests.one_car import OneCar, first_port, post, until
 
 
 @pytest.fixture
 def show(tmp_path: Path, database_url: str) -> Iterator[Show]:
     """A running district: cloud, three booths, a lot, each with a reader on a pty."""
-    running = Show(tmp_path, FIRST_PORT, database_url)
+    running = Show(tmp_path, first_port(), database_url)
     try:
         running.start()
         yield running
