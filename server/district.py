@@ -33,7 +33,7 @@ def next_version(session: Session) -> int:
         .returning(DistrictRow.version)
     )
     if version is None:
-        raise Refusal("bad_district")
+        raise Refusal("bad_district", detail="none yet: run `valet-server district load FILE`")
     return version
 
 

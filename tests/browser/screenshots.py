@@ -17,7 +17,7 @@ from tests.one_car import OneCar, until
 
 PICTURES = Path(__file__).parent / "pictures"
 _SPEED = 60
-_CARS_S = 45.0
+_CARS_S = 56.0
 
 
 def main() -> None:
