@@ -34,7 +34,7 @@ def test_a_car_comes_and_goes_by_clicks_and_taps(show: Show, chromium_pages: Pag
     lot = _screen(show, chromium_pages, "santa-ana")
     bovedas = _screen(show, chromium_pages, "bovedas")
 
-    _receive(car, herrera)
+    _receive(car, herrera, _board(show, chromium_pages))
     phone = chromium_pages.open(width=360, height=640, touch=True)
     phone.goto(car.link())
     expect(phone.locator("h1")).to_be_visible()
@@ -68,11 +68,19 @@ def _screen(show: Show, pages: Pages, place_id: str) -> Page:
     return page
 
 
-def _receive(car: OneCar, booth: Page) -> None:
-    """Key tag, plate, phone, claim tag, save: taps on the reader and on our own keypad."""
-    car.tap("herrera", car.badge("ana"))
+def _board(show: Show, pages: Pages) -> Page:
+    board = pages.open(width=1280, height=800)
+    board.goto(show.board_url)
+    board.locator('[name="place"][value="herrera"]').check()
+    return board
+
+
+def _receive(car: OneCar, booth: Page, board: Page) -> None:
+    """Key tag, plate, phone, claim tag, save: clicks on the tag board and on our own keypad."""
+    board.get_by_role("button", name="Ana Ríos").click()
+    expect(board.locator("#said")).to_have_text("Ana Ríos leída en Plaza Herrera")
     expect(booth.get_by_text("Ana Ríos").first).to_be_visible(timeout=SOON_MS)
-    car.tap("herrera", car.key_tag)
+    board.get_by_role("button", name="K-020").click()
     expect(booth).to_have_url(re.compile("/receive/plate$"), timeout=SOON_MS)
     _type(booth, car.plate)
     booth.locator(".bar .first").click()
