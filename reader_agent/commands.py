@@ -2,9 +2,9 @@
 software.
 
 `read` prints one JSON line for each arrival and nothing else; what there is to say about the
-port goes to stderr. A tag that lies on a reader gives at most two lines: one with
-`"confirmed": false` as soon as it is read, if the station could not act on it yet, and one with
-`"confirmed": true` once it can. Whoever counts taps counts the confirmed lines.
+port goes to stderr. An arrival is one line: with `"confirmed": true` as soon as the station would
+act on it, or with `"confirmed": false` when a repeat that would confirm it has not come in time.
+Only a tag that is confirmed later still gives a second, confirmed line.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import click
 import structlog
 
+from reader_agent.arrival_lines import ArrivalLines
 from reader_agent.clock import SystemClock
 from reader_agent.confirmation import Mode
 from reader_agent.em125 import Framing
@@ -37,7 +39,7 @@ from reader_agent.readers import (
 )
 
 STDOUT = 1
-LISTENER_POLL_S = 0.25
+LISTENER_POLL_S = 0.05
 FRAMINGS = [framing.value for framing in Framing]
 
 
@@ -50,7 +52,7 @@ def read(family: str, port: str, **settings: str | None) -> None:
     """Print every tag that arrives at a reader, as JSON lines, until stopped.
 
     A device that is not there is waited for. A line says "confirmed": true when the station
-    would act on the tag; a tag that lies on the reader gives one such line at most.
+    would act on the tag.
     """
     if _nobody_listens():
         # The number of a closed output would go to the next file that is opened: the reader.
@@ -61,23 +63,25 @@ def read(family: str, port: str, **settings: str | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
 
-    def print_arrival(arrival: Arrival) -> None:
+    def print_arrival(arrival: Arrival, wall: datetime) -> None:
         try:
-            _say({**_facts(arrival, port), "wall": clock.wall().isoformat()})
+            _say({**_facts(arrival, port), "wall": wall.isoformat()})
         except OSError:
             over.set()
 
+    lines = ArrivalLines(print_arrival, clock)
     given = {name: value for name, value in settings.items() if value is not None}
     config = ReaderConfig(family, port, given)
     try:
-        reader = open_reader(config, Listener(print_arrival), clock)
+        reader = open_reader(config, Listener(lines.arrived), clock)
     except ReaderConfigError as error:
         raise click.UsageError(str(error)) from None
     try:
         while not over.wait(LISTENER_POLL_S) and not _nobody_listens():
-            pass
+            lines.tick(clock.mono_ns())
     finally:
         reader.close()
+        lines.end()
 
 
 @click.group()

@@ -59,6 +59,7 @@ def test_a_car_goes_from_one_booth_over_the_lot_to_another(show: Show) -> None:
     until(lambda: car.state(visit_id) == "handed_over", "the cloud knows of the hand-over")
     _assert_reported(car)
     _assert_rebuilt(show)
+    _assert_logs_are_silent_about(show, car.plate, car.phone.removeprefix("+507"), link[-22:])
 
 
 def _taken(car: OneCar, visit_id: str) -> bool:
@@ -92,3 +93,12 @@ def _assert_rebuilt(show: Show) -> None:
     """Folding all events again gives the same rows."""
     said = show.crew.run("rebuild", [command("valet-server"), "rebuild"], show.server_env)
     assert re.fullmatch(r"0 differences", said)
+
+
+def _assert_logs_are_silent_about(show: Show, *secrets: str) -> None:
+    """No process wrote a plate, a phone number or a link's token."""
+    logs = {path.name: path.read_text() for path in show.folder.glob("*.log")}
+    assert len(logs) >= 10
+    assert "message_sent" in logs["worker.log"]
+    told = [(name, secret) for name, text in logs.items() for secret in secrets if secret in text]
+    assert told == []
