@@ -116,6 +116,21 @@ def test_a_second_agent_on_the_same_journal_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_a_disk_that_is_full_from_the_start_is_told_in_words(tmp_path: Path) -> None:
+    config = tmp_path / "agent.env"
+    config.write_text(settings(tmp_path, free_port()), encoding="utf-8")
+    # No file may grow at all: the journal's first write fails as it does on a full disk.
+    limited = "trap '' XFSZ; ulimit -f 0; exec \"$@\""
+    agent = [sys.executable, "-m", "booth_ui.cli", "run", "--config", str(config)]
+    done = subprocess.run(
+        ["sh", "-c", limited, "sh", *agent], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert done.returncode == 1
+    assert "valet-agent:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_killed_in_the_middle_it_starts_again_on_the_same_journal(tmp_path: Path) -> None:
     with RunningBooth(tmp_path) as booth:
         booth.send(signal.SIGKILL)
