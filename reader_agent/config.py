@@ -236,9 +236,3 @@ def _is_url(text: str) -> None:
         raise Wrong("write an address that begins with https://")
     if parts.scheme == "http" and parts.hostname not in (LOOPBACK, "localhost", "::1"):
         raise Wrong("http is for this machine only: write https://")
-
-
-def settings_help() -> Mapping[str, str]:
-    """Every setting with an example, for `--help` and for the notes on installing."""
-    limits = {name.upper(): str(getattr(Limits(), name)) for name in _LIMIT_RANGES}
-    return {PREFIX + name: example for name, example in {**_EXAMPLES, **limits}.items()}

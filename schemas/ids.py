@@ -20,11 +20,3 @@ def uuid7(now: datetime, random_bytes: Callable[[int], bytes] = secrets.token_by
     value |= 0x7 << 76 | ((tail >> 62) & 0xFFF) << 64
     value |= 0b10 << 62 | (tail & (2**62 - 1))
     return str(uuid.UUID(int=value))
-
-
-def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID in its canonical lower-case form."""
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False

@@ -7,7 +7,6 @@ import re
 from schemas.problems import Refusal
 
 _PLATE = re.compile(r"[A-Z0-9]{2,10}")
-_PANAMANIAN = re.compile(r"[A-Z]{2}[0-9]{4}|[0-9]{6}")
 
 
 def normalise_plate(text: str) -> str:
@@ -19,8 +18,3 @@ def normalise_plate(text: str) -> str:
     if not _PLATE.fullmatch(plate):
         raise Refusal("bad_plate")
     return plate
-
-
-def is_usual_plate(plate: str) -> bool:
-    """Whether a normalised plate has a form issued in Panama (AB1234, or six digits)."""
-    return bool(_PANAMANIAN.fullmatch(plate))

@@ -59,6 +59,7 @@ def create_app(config: Config) -> Flask:
     )
     if config.behind_proxies:
         hops = config.behind_proxies
+        # Flask's documented way to wrap the application, which its types do not foresee.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )

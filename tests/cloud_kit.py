@@ -79,3 +79,8 @@ def open_cloud(data_dir: Path, url: str) -> Iterator[CloudKit]:
         yield CloudKit(database, settings(data_dir, url))
     finally:
         database.close()
+
+
+def verdicts(receipt: Receipt) -> list[tuple[int, str, str]]:
+    """Sequence, verdict and code of all that was not plainly accepted."""
+    return [(word["seq"], word["verdict"], word["code"]) for word in receipt.verdicts]

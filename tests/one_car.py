@@ -18,6 +18,7 @@ from schemas.district import BADGE, CLAIM_TAG, KEY_TAG
 from server.demo.booth_screen import BoothScreen
 from server.demo.evening import code_on, read_page
 from server.demo.show import MANAGER, PASSWORD, Show
+from server.sms.recording import read_recorded
 
 T = TypeVar("T")
 
@@ -97,10 +98,7 @@ class OneCar:
 
     def texts(self) -> list[str]:
         """The text messages that this driver has got."""
-        if not self.show.messages.exists():
-            return []
-        lines = [json.loads(line) for line in self.show.messages.read_text().splitlines()]
-        return [line["text"] for line in lines if line["phone"] == self.phone]
+        return [sms.text for sms in read_recorded(self.show.messages) if sms.phone == self.phone]
 
     def link(self) -> str:
         """The link in the first text message."""

@@ -179,6 +179,7 @@ def _wait_for_news(
     wait_s = 0 if brought_events else min(header["wait_s"], found.config.poll_wait_s_max)
     deadline_ns = clock.mono_ns() + wait_s * 10**9
     while wait_s and found.watch.version() <= cursor and clock.mono_ns() < deadline_ns:
+        # The long poll itself: nothing tells this thread of news, so it looks again.
         time.sleep(LOOK_EVERY_S)
     return found.database.read(lambda session: news(session, found.key, cursor, limit))
 

@@ -64,14 +64,6 @@ def create_board(district: District, readers: Mapping[str, EmulatedReader], link
         reader.tap(tag, _HOLD_MS)
         return _done()
 
-    @app.post("/cable")
-    def cable() -> AnyResponse:
-        reader = readers.get(request.form.get("place", ""))
-        if reader is None:
-            raise Refusal("bad_choice")
-        reader.set_plugged(request.form.get("plugged") == "1")
-        return _done()
-
     @app.before_request
     def own_pages_only() -> None:
         if request.method == "POST" and request.headers.get("Sec-Fetch-Site") not in (

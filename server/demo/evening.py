@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import threading
@@ -19,6 +18,7 @@ from schemas.district import BOOTH, CLAIM_TAG, KEY_TAG, LOT, RUNNER, VALET, Dist
 from server import clock
 from server.demo.booth_screen import BoothScreen, ScreenError
 from server.demo.processes import DemoError, EmulatedReader
+from server.sms.recording import read_recorded
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -163,12 +163,9 @@ class Evening:
         """The link in the text message that this driver got."""
 
         def look() -> str | None:
-            if not self.stage.messages.exists():
-                return None
-            for line in self.stage.messages.read_text().splitlines():
-                message = json.loads(line)
-                link = _LINK.search(message["text"])
-                if message["phone"] == car.phone and link is not None:
+            for message in read_recorded(self.stage.messages):
+                link = _LINK.search(message.text)
+                if message.phone == car.phone and link is not None:
                     return link[0]
             return None
 

@@ -122,10 +122,6 @@ class EmulatedReader:
         """Lay a tag on the reader; returns when it has been taken off again."""
         self._tell({"tag": tag, "hold_ms": hold_ms})
 
-    def set_plugged(self, plugged: bool) -> None:
-        """Pull the reader's cable, or put it back."""
-        self._tell({"plug" if plugged else "unplug": True})
-
     def _tell(self, what: Mapping[str, object]) -> None:
         with self._lock:
             assert self._child.stdin is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import tempfile
 import threading
@@ -13,6 +12,7 @@ import click
 from server.demo.evening import Evening
 from server.demo.processes import DemoError
 from server.demo.show import MANAGER, PASSWORD, Show
+from server.sms.recording import read_recorded
 
 
 def run(*, speed: int, first_port: int, quiet_evening: bool) -> None:
@@ -42,10 +42,10 @@ def _watch(show: Show, over: threading.Event) -> None:
     printed = 0
     while not over.wait(1.0):
         show.check()
-        lines = show.messages.read_text().splitlines() if show.messages.exists() else []
-        for line in lines[printed:]:
-            click.echo(f"  text message  {json.loads(line)['text']}")
-        printed = len(lines)
+        messages = read_recorded(show.messages)
+        for message in messages[printed:]:
+            click.echo(f"  text message  {message.text}")
+        printed = len(messages)
 
 
 def _print_links(show: Show) -> None:

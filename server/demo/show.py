@@ -20,6 +20,7 @@ from server.demo.booth_screen import BoothScreen
 from server.demo.evening import Stage
 from server.demo.processes import Crew, DemoError, EmulatedReader, command, free_port
 from server.district import read_district
+from server.sms.recording import FILE_NAME
 
 MANAGER = "rosa"
 PASSWORD = "casco-demo"  # noqa: S105 (printed on the terminal, lives as long as the demo)
@@ -124,8 +125,8 @@ class Show:
 
     @property
     def messages(self) -> Path:
-        """The text messages that were sent, one JSON object a line."""
-        return self.folder / "cloud" / "messages.jsonl"
+        """The file of the text messages that were sent."""
+        return self.folder / "cloud" / FILE_NAME
 
     def _prepare_cloud(self) -> None:
         server = command("valet-server")

@@ -24,7 +24,7 @@ from server.models import (
     QuarantineRow,
     VisitRow,
 )
-from tests.cloud_kit import CloudKit, open_cloud
+from tests.cloud_kit import CloudKit, open_cloud, verdicts
 from tests.station_lines import StationLines, minutes_later, visit_id_of
 
 NOW = minutes_later(5)
@@ -41,11 +41,6 @@ def cloud(tmp_path: Path, database_url: str) -> Iterator[CloudKit]:
 def herrera() -> StationLines:
     """A booth's journal."""
     return StationLines("herrera")
-
-
-def verdicts(receipt: Receipt) -> list[tuple[int, str, str]]:
-    """Sequence, verdict and code of all that was not plainly accepted."""
-    return [(word["seq"], word["verdict"], word["code"]) for word in receipt.verdicts]
 
 
 def seqs(cloud: CloudKit) -> list[int]:

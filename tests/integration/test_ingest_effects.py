@@ -11,7 +11,6 @@ import pytest
 
 from schemas import events, states
 from server import follow_up
-from server.ingest import Receipt
 from server.models import (
     EventRow,
     GuestRow,
@@ -23,7 +22,7 @@ from server.models import (
     RequestRow,
     VisitRow,
 )
-from tests.cloud_kit import CloudKit, open_cloud
+from tests.cloud_kit import CloudKit, open_cloud, verdicts
 from tests.station_lines import StationLines, minutes_later, visit_id_of
 from tests.visit_story import EVENING, RUNNER
 
@@ -41,11 +40,6 @@ def cloud(tmp_path: Path, database_url: str) -> Iterator[CloudKit]:
 def herrera() -> StationLines:
     """A booth's journal."""
     return StationLines("herrera")
-
-
-def verdicts(receipt: Receipt) -> list[tuple[int, str, str]]:
-    """Sequence, verdict and code of all that was not plainly accepted."""
-    return [(word["seq"], word["verdict"], word["code"]) for word in receipt.verdicts]
 
 
 def test_an_unset_clock_is_anchored_within_its_boot_and_nowhere_else(

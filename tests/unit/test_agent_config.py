@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from reader_agent.config import ConfigError, read_config, settings_help
+from reader_agent.config import ConfigError, read_config
 from reader_agent.station_key import StationKeyError, key, load_or_create, public_key_hex
 
 GOOD = """
@@ -98,11 +98,6 @@ def test_plain_http_is_for_this_machine_only(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert _faults(tmp_path / "none.env")["--config"].startswith("no such file")
-
-
-def test_every_setting_has_an_example() -> None:
-    assert all(settings_help().values())
-    assert "VALET_AGENT_LONG_POLL_WAIT_S" in settings_help()
 
 
 def test_the_stations_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

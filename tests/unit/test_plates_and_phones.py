@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.phones import language_of, normalise_phone
-from schemas.plates import is_usual_plate, normalise_plate
+from schemas.plates import normalise_plate
 from schemas.problems import Refusal
 
 
@@ -21,13 +21,6 @@ def test_a_plate_is_upper_case_without_ornament(typed: str, plate: str) -> None:
 def test_what_cannot_be_a_plate_anywhere_is_refused(typed: str) -> None:
     with pytest.raises(Refusal, match="bad_plate"):
         normalise_plate(typed)
-
-
-def test_the_forms_issued_in_panama_are_known() -> None:
-    assert is_usual_plate("AB1234")
-    assert is_usual_plate("123456")
-    for other in ("A1234", "ABC123", "AB1234\n", "1234567"):
-        assert not is_usual_plate(other)
 
 
 @pytest.mark.parametrize(
