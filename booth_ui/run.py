@@ -25,8 +25,10 @@ from booth_ui.screen_server import ScreenServer
 from reader_agent.clock import Clock, SystemClock
 from reader_agent.cloud_client import CloudClient
 from reader_agent.config import Config, ConfigError, read_config
+from reader_agent.drivers.reader import Listener, Reader
+from reader_agent.drivers.reader_config import ReaderConfigError
+from reader_agent.drivers.readers import open_reader
 from reader_agent.presence import Arrival
-from reader_agent.readers import Listener, Reader, ReaderConfigError, open_reader
 from reader_agent.station import Station
 from reader_agent.station_db import StationDBError
 from reader_agent.station_key import StationKeyError, load_or_create

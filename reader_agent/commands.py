@@ -26,17 +26,14 @@ import structlog
 from reader_agent.arrival_lines import ArrivalLines
 from reader_agent.clock import SystemClock
 from reader_agent.confirmation import Mode
-from reader_agent.em125 import Framing
-from reader_agent.emulators.em125 import EM125Emulator, serve
+from reader_agent.drivers.em125 import Framing
+from reader_agent.drivers.reader import Listener
+from reader_agent.drivers.reader_config import ReaderConfig, ReaderConfigError
+from reader_agent.drivers.readers import FAMILIES, open_reader
+from reader_agent.emulators.command_lines import serve
+from reader_agent.emulators.em125 import EM125Emulator
 from reader_agent.emulators.pty_line import LinkError, PtyLine
 from reader_agent.presence import Arrival
-from reader_agent.readers import (
-    FAMILIES,
-    Listener,
-    ReaderConfig,
-    ReaderConfigError,
-    open_reader,
-)
 
 STDOUT = 1
 LISTENER_POLL_S = 0.05

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from environs import Env, EnvValidationError
 from environs import ValidationError as Wrong
 
-from reader_agent.readers import EXAMPLE as READER_EXAMPLE
-from reader_agent.readers import ReaderConfig, ReaderConfigError
+from reader_agent.drivers.reader_config import EXAMPLE as READER_EXAMPLE
+from reader_agent.drivers.reader_config import ReaderConfig, ReaderConfigError
+from reader_agent.drivers.readers import parse_reader
 from schemas.catalog import DEFAULT_LANGUAGE, LANGUAGES
 from schemas.district import BOOTH, LOT
 
@@ -185,7 +186,7 @@ def _fault(name: str, reasons: list[str]) -> ConfigFault:
 def _readers(text: str | None) -> tuple[ReaderConfig, ...]:
     # Also asked for a text that `_are_readers` has already refused: the seal then raises.
     try:
-        return tuple(map(ReaderConfig.parse, _lines_of(text or "")))
+        return tuple(map(parse_reader, _lines_of(text or "")))
     except ReaderConfigError:
         return ()
 
@@ -197,7 +198,7 @@ def _lines_of(text: str) -> list[str]:
 def _are_readers(text: str) -> None:
     for line in _lines_of(text):
         try:
-            ReaderConfig.parse(line)
+            parse_reader(line)
         except ReaderConfigError as error:
             raise Wrong(str(error)) from None
 

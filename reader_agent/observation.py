@@ -19,3 +19,5 @@ class Observation:
     """The frame as it came over the wire, for the log of a puzzled engineer."""
     rssi_dbm: int | None = None
     """Signal strength, from the readers that know it."""
+    text: str | None = None
+    """What the tag itself says: the link in a card, the words in a scanned code."""

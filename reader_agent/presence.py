@@ -36,6 +36,10 @@ class Arrival:
     reader: str
     mono_ns: int
     confirmed: bool
+    rssi_dbm: int | None = None
+    text: str | None = None
+    """What the tag itself said when it arrived, see `Observation`. Never to be logged: a card that
+    proves itself says something new each time, and it opens a ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Presence:
             del self._stays[next(iter(self._stays))]
         if stay is not None and confirmed == was_confirmed:
             return None
-        return Arrival(obs.tag, obs.reader, obs.mono_ns, confirmed)
+        return Arrival(obs.tag, obs.reader, obs.mono_ns, confirmed, obs.rssi_dbm, obs.text)
 
     def tick(self, mono_ns: int) -> list[Departure]:
         """Who has departed by `mono_ns`; all reads from before `mono_ns` have been observed."""

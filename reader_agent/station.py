@@ -22,6 +22,7 @@ from reader_agent.cloud import Cloud
 from reader_agent.cloud_time import CloudTime
 from reader_agent.config import Config
 from reader_agent.draft import Draft, DraftStore
+from reader_agent.drivers.reader import ReaderHealth
 from reader_agent.exchange import Exchange, agent_version
 from reader_agent.handing_over import HandingOver
 from reader_agent.intake import Intake
@@ -31,7 +32,6 @@ from reader_agent.mirror import Mirror
 from reader_agent.moves import Drive, next_drive
 from reader_agent.presence import Arrival, Departure
 from reader_agent.proofs import Proof, Proofs
-from reader_agent.readers import ReaderHealth
 from reader_agent.recorder import Recorder
 from reader_agent.screen_feed import REFRESH, ScreenFeed, ScreenMessage
 from reader_agent.shift import Shift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reader_agent.readers import ReaderHealth
+from reader_agent.drivers.reader import ReaderHealth
 
 
 @dataclass(frozen=True, slots=True)

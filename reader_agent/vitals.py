@@ -10,9 +10,9 @@ import structlog
 
 from reader_agent.cloud_time import CloudTime
 from reader_agent.config import Config
+from reader_agent.drivers.reader import ReaderHealth
 from reader_agent.journal import Journal
 from reader_agent.journal_rescue import damaged_files
-from reader_agent.readers import ReaderHealth
 from reader_agent.station_db import StationDB
 from reader_agent.status import StationStatus
 from reader_agent.uplink import Uplink

@@ -28,6 +28,11 @@ CLAIM_TAG = "claim"
 BADGE = "badge"
 TAG_KINDS = (KEY_TAG, CLAIM_TAG, BADGE)
 
+TAG_ACTIVE = "active"
+TAG_LOST = "lost"
+TAG_RETIRED = "retired"
+TAG_STATUSES = (TAG_ACTIVE, TAG_LOST, TAG_RETIRED)
+
 VALET = "valet"
 RUNNER = "runner"
 SUPERVISOR = "supervisor"
@@ -70,11 +75,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """An enrolled tag: its kind and the label printed on it."""
+    """An enrolled tag: its kind and the label printed on it.
+
+    Only an `active` one opens anything. `is_secure`: it carries our keys and proves itself at
+    each reading (`schemas.sun`), so a read without a proof is a copy.
+    """
 
     id: str
     kind: str
     label: str
+    status: str = TAG_ACTIVE
+    is_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,8 @@ class TagSchema(_Strict):
     id = fields.String(required=True, validate=_tag_id)
     kind = fields.String(required=True, validate=validate.OneOf(TAG_KINDS))
     label = fields.String(required=True, validate=validate.Length(1, 20))
+    status = fields.String(load_default=TAG_ACTIVE, validate=validate.OneOf(TAG_STATUSES))
+    is_secure = fields.Boolean(load_default=False)
 
     @post_load
     def _make(self, data: dict[str, Any], **_kwargs: object) -> Tag:

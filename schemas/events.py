@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas import states
+from schemas.district import TAG_KINDS, TAG_STATUSES
 
 WIRE_VERSION = 1
 STEP_MAX = 100_000
@@ -26,6 +27,8 @@ CAR_PARKED = "car.parked"
 CAR_READY = "car.ready"
 VISIT_HANDED_OVER = "visit.handed_over"
 VISIT_RESOLVED = "visit.resolved"
+TAG_ENROLLED = "tag.enrolled"
+TAG_MARKED = "tag.marked"
 
 
 class EventError(ValueError):
@@ -94,13 +97,18 @@ class NothingSchema(_Lenient):
 
 
 class VisitReceivedSchema(_Lenient):
-    """A car and its keys were taken in at the booth `place_id`."""
+    """A car and its keys were taken in at the booth `place_id`.
+
+    `claim_url` is what the claim tag said when it was read, for the cloud to verify: a station
+    has no keys for that.
+    """
 
     code = fields.String(required=True, validate=validate.Regexp(r"[A-Z]-[0-9]{4}\Z"))
     key_tag = fields.String(required=True, validate=_text(4, 80))
     claim_tag = fields.String(allow_none=True, validate=_text(4, 80))
     guest = fields.Nested(GuestReferenceSchema, required=True)
     language = fields.String(required=True, validate=validate.OneOf(("es", "en")))
+    claim_url = fields.String(allow_none=True, validate=_text(1, 512))
 
 
 class VisitRequestedSchema(_Lenient):
@@ -131,9 +139,10 @@ class CarParkedSchema(_Lenient):
 
 
 class HandedOverSchema(_Lenient):
-    """Keys and car were given back at `place_id` against a proof."""
+    """Keys and car were given back at `place_id` against a proof. `claim_url`: see above."""
 
     proof = fields.String(required=True, validate=validate.OneOf(states.PROOFS))
+    claim_url = fields.String(allow_none=True, validate=_text(1, 512))
     reason = fields.String(allow_none=True, validate=_text(0, 300))
 
 
@@ -143,6 +152,29 @@ class VisitResolvedSchema(_Lenient):
     state = fields.String(required=True, validate=validate.OneOf(tuple(states.CAR)))
     place_id = fields.String(required=True, validate=_text(1, 40))
     reason = fields.String(required=True, validate=_text(3, 300))
+
+
+class TagEnrolledSchema(_Lenient):
+    """A tag belongs to the district from now on, as what it says here, and is active.
+
+    `person_id`: whose badge it is. `is_original`: whether its maker's signature holds, None
+    where the chip has none. `is_secure`: it was given our keys and proved that it has them.
+    """
+
+    tag = fields.String(required=True, validate=_text(4, 80))
+    kind = fields.String(required=True, validate=validate.OneOf(TAG_KINDS))
+    label = fields.String(required=True, validate=_text(1, 20))
+    person_id = fields.String(allow_none=True, validate=_text(1, 40))
+    is_original = fields.Boolean(allow_none=True)
+    is_secure = fields.Boolean()
+
+
+class TagMarkedSchema(_Lenient):
+    """An enrolled tag was lost, found again (`active`) or taken out of use."""
+
+    tag = fields.String(required=True, validate=_text(4, 80))
+    status = fields.String(required=True, validate=validate.OneOf(TAG_STATUSES))
+    reason = fields.String(allow_none=True, validate=_text(0, 300))
 
 
 class EnvelopeSchema(_Lenient):
@@ -177,6 +209,8 @@ _DATA: dict[str, Schema] = {
     CAR_READY: NothingSchema(),
     VISIT_HANDED_OVER: HandedOverSchema(),
     VISIT_RESOLVED: VisitResolvedSchema(),
+    TAG_ENROLLED: TagEnrolledSchema(),
+    TAG_MARKED: TagMarkedSchema(),
 }
 EVENT_TYPES = tuple(_DATA)
 VISIT_TYPES = tuple(kind for kind in _DATA if kind.startswith(("visit.", "car.")))
@@ -184,7 +218,15 @@ _NEED_PLACE = frozenset(
     {VISIT_RECEIVED, CAR_TAKEN, CAR_PARKED, CAR_READY, VISIT_HANDED_OVER, SHIFT_SIGNED_ON}
 )
 _NEED_ACTOR = frozenset(
-    {VISIT_RECEIVED, CAR_TAKEN, VISIT_HANDED_OVER, VISIT_RESOLVED, SHIFT_SIGNED_ON}
+    {
+        VISIT_RECEIVED,
+        CAR_TAKEN,
+        VISIT_HANDED_OVER,
+        VISIT_RESOLVED,
+        SHIFT_SIGNED_ON,
+        TAG_ENROLLED,
+        TAG_MARKED,
+    }
 )
 
 

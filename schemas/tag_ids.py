@@ -26,7 +26,8 @@ _DIGITS: dict[str, re.Pattern[str]] = {
 
 
 class TagIDError(ValueError):
-    """The text names no tag. `code` is `tag_kind_unknown` or `tag_digits_wrong`."""
+    """The text names no tag, or none that can be enrolled. `code` is `tag_kind_unknown`,
+    `tag_digits_wrong`, `tag_blank`, `tag_random` or `tag_cut`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -53,3 +54,37 @@ def is_blank(tag_id: str) -> bool:
     """Whether the id is nothing but zeros: what noise decodes to, and no tag's name."""
     _, _, digits = tag_id.partition(":")
     return not digits.strip("0")
+
+
+def is_hint(tag_id: str) -> bool:
+    """Whether a read says only where something is: UHF tags answer from metres away, so the
+    wrong car's tag is the normal case."""
+    return tag_id.startswith("epc:")
+
+
+def check_lasting(tag_id: str) -> str:
+    """`tag_id`, if it will name this tag and no other tomorrow too.
+
+    Raises `TagIDError` `tag_random` for an id that the chip makes up at each reading (ISO/IEC
+    14443-3: four bytes, the first is 08; phones do this), `tag_cut` for the first three bytes of
+    a longer one (the first is the cascade tag 88), `tag_blank` for zeros, and what
+    `parse_tag_id` raises.
+    """
+    tag_id = parse_tag_id(tag_id)
+    if is_blank(tag_id):
+        raise TagIDError("tag_blank", "an id of zeros is no tag: it is what noise reads as")
+    kind, _, digits = tag_id.partition(":")
+    if kind == "nfca" and len(digits) == 8:
+        if digits.startswith("08"):
+            raise TagIDError(
+                "tag_random",
+                "this id begins with 08: the chip makes up a new one at every reading, as a "
+                "phone does; take a card or fob with an id of its own",
+            )
+        if digits.startswith("88"):
+            raise TagIDError(
+                "tag_cut",
+                "this id begins with 88: it is only the first half of a longer one, from a "
+                "reader that cuts it; read the tag with a reader that gives all of it",
+            )
+    return tag_id

@@ -18,9 +18,9 @@ from typing import Any
 
 from reader_agent.clock import FakeClock
 from reader_agent.config import Config
+from reader_agent.drivers.reader import ReaderHealth
+from reader_agent.drivers.serial_port import PortHealth
 from reader_agent.presence import Arrival
-from reader_agent.readers import ReaderHealth
-from reader_agent.serial_port import PortHealth
 from reader_agent.station import Station
 from reader_agent.tap_outcome import TapOutcome
 from schemas import events

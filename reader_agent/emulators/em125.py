@@ -15,23 +15,23 @@ with `{"error":"…"}`, and nothing happens.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 from reader_agent.clock import Clock
-from reader_agent.em125 import Framing, encode_em125
+from reader_agent.drivers.em125 import Framing, encode_em125
+from reader_agent.emulators.command_lines import (
+    HOLD_MS,
+    BadCommand,
+    from_hex,
+    from_json,
+    hold_ms_of,
+)
 from reader_agent.emulators.pty_line import PtyLine
 from schemas.tag_ids import TagIDError, parse_tag_id
 
-HOLD_MS = 300
-LONGEST_HOLD_MS = 600_000
 BYTE_S = 10 / 9600
 """One byte at 9600 8N1: start bit, eight bits, stop bit."""
-
-
-class BadCommand(ValueError):
-    """The line is no command; the message says why."""
 
 
 class EM125Emulator:
@@ -91,12 +91,12 @@ class EM125Emulator:
         return name
 
     def _understand(self, text: bytes) -> tuple[str, Callable[[], None]]:
-        match _from_json(text):
+        match from_json(text):
             case {"tag": str(tag), **rest}:
-                tag_id, hold_ms = _em4100(tag), _hold_ms(rest)
+                tag_id, hold_ms = _em4100(tag), hold_ms_of(rest)
                 return "tag", lambda: self.present(tag_id, hold_ms)
             case {"raw": str(digits)}:
-                data = _from_hex(digits)
+                data = from_hex(digits)
                 return "raw", lambda: self.send(data)
             case {"unplug": True}:
                 return "unplug", self.unplug
@@ -110,35 +110,6 @@ class EM125Emulator:
             self._never.wait(left_ns / 1_000_000_000)
 
 
-def serve(
-    emulator: EM125Emulator,
-    commands: Iterable[bytes],
-    say: Callable[[Mapping[str, str]], None],
-) -> None:
-    """Obey commands, one line each, until there are no more."""
-    for text in commands:
-        if not text.strip():
-            continue
-        try:
-            say({"done": emulator.obey(text)})
-        except BadCommand as error:
-            say({"error": str(error)})
-
-
-def _from_json(text: bytes) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise BadCommand("this is no JSON") from None
-
-
-def _from_hex(digits: str) -> bytes:
-    try:
-        return bytes.fromhex(digits)
-    except ValueError:
-        raise BadCommand("raw takes hex digits") from None
-
-
 def _em4100(text: str) -> str:
     try:
         tag_id = parse_tag_id(text)
@@ -147,10 +118,3 @@ def _em4100(text: str) -> str:
     if not tag_id.startswith("em4100:"):
         raise BadCommand("a 125 kHz reader reads em4100: tags only")
     return tag_id
-
-
-def _hold_ms(settings: Mapping[object, object]) -> int:
-    hold_ms = settings.get("hold_ms", HOLD_MS)
-    if not isinstance(hold_ms, int) or not 0 <= hold_ms <= LONGEST_HOLD_MS:
-        raise BadCommand(f"hold_ms is a whole number from 0 to {LONGEST_HOLD_MS}")
-    return hold_ms

@@ -61,6 +61,17 @@ class PtyLine:
         os.close(slave)
         self._fds = None
 
+    def fileno(self) -> int | None:
+        """What to poll for bytes from the station; None while unplugged."""
+        return None if self._fds is None else self._fds[0]
+
+    def read(self) -> bytes:
+        """What the station has sent; nothing while unplugged. Never waits."""
+        if self._fds is not None:
+            with contextlib.suppress(BlockingIOError):
+                return os.read(self._fds[0], 4096)
+        return b""
+
     def write(self, data: bytes) -> None:
         """Send bytes to the station. Nothing happens while unplugged."""
         if self._fds is not None:

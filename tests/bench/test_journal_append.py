@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from reader_agent.clock import SystemClock
-from reader_agent.em125 import Framing, encode_em125
+from reader_agent.drivers.em125 import Framing, encode_em125
+from reader_agent.drivers.reader import Listener, Reader
+from reader_agent.drivers.reader_config import ReaderConfig
+from reader_agent.drivers.readers import open_reader
 from reader_agent.emulators.pty_line import PtyLine
 from reader_agent.journal import Journal, NewEvent
 from reader_agent.presence import Arrival
-from reader_agent.readers import Listener, Reader, ReaderConfig, open_reader
 from reader_agent.station import Station
 from reader_agent.station_db import StationDB
 from schemas import events

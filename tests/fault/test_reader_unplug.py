@@ -17,8 +17,8 @@ import serial
 from structlog.testing import capture_logs
 
 from reader_agent.clock import FakeClock, SystemClock
+from reader_agent.drivers.serial_port import READ_S, RETRY_S, BytePort, SerialPort, open_serial
 from reader_agent.emulators.pty_line import PtyLine
-from reader_agent.serial_port import READ_S, RETRY_S, BytePort, SerialPort, open_serial
 from tests.agent_process import AgentProcess
 
 DEADLINE_S = 10.0
@@ -61,6 +61,7 @@ class ScriptedPort:
         self._reads = list(reads)
         self._in_waiting = in_waiting
         self.closed = False
+        self.baudrate = 9600
 
     @property
     def in_waiting(self) -> int:
@@ -71,6 +72,9 @@ class ScriptedPort:
             return self._reads.pop(0)()
         threading.Event().wait(READ_S)
         return b""
+
+    def write(self, data: bytes, /) -> int:
+        return len(data)
 
     def close(self) -> None:
         self.closed = True

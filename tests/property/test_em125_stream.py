@@ -10,7 +10,7 @@ from operator import xor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reader_agent.em125 import EM125Parser, Frame, Framing, encode_em125
+from reader_agent.drivers.em125 import EM125Parser, Frame, Framing, encode_em125
 
 TAGS = st.integers(0, 2**40 - 1).map(lambda number: f"em4100:{number:010X}")
 FRAMES = st.builds(encode_em125, TAGS, st.sampled_from(Framing))

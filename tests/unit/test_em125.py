@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reader_agent.em125 import EM125Parser, Frame, Framing, encode_em125
+from reader_agent.drivers.em125 import EM125Parser, Frame, Framing, encode_em125
 
 FACTS: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data" / "em125.json").read_text(encoding="utf-8")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import pytest
 
 from reader_agent.clock import FakeClock
-from reader_agent.em125 import Framing, encode_em125
+from reader_agent.drivers.em125 import Framing, encode_em125
+from reader_agent.drivers.em125_reader import EM125Reader
+from reader_agent.drivers.reader import Listener
+from reader_agent.drivers.reader_config import ReaderConfig, ReaderConfigError
+from reader_agent.drivers.readers import open_reader
 from reader_agent.presence import Arrival, Departure
-from reader_agent.readers import (
-    EM125Reader,
-    Listener,
-    ReaderConfig,
-    ReaderConfigError,
-    open_reader,
-)
 
 MS = 1_000_000
 TAG = "em4100:010063E9AE"

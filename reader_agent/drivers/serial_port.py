@@ -30,6 +30,8 @@ READ_S = 0.05
 """Short, so that `stop` needs no way into a blocked read and silence is noticed in time; not
 shorter, because each turn costs an idle station a little of its processor."""
 READ_NS = round(READ_S * 1_000_000_000)
+WRITE_S = 1.0
+"""A command is some dozen bytes: a line that does not take them in this time is broken."""
 
 PORT_FAILURES = (OSError, termios.error, TypeError)
 
@@ -38,6 +40,8 @@ PORT_BUSY = "port_busy"
 PORT_FORBIDDEN = "port_forbidden"
 PORT_LOST = "port_lost"
 PORT_FAILED = "port_failed"
+READER_SILENT = "reader_silent"
+"""The port is open, and the reader that should answer on it does not."""
 
 _FAULT_OF_ERRNO = {
     errno.ENOENT: PORT_MISSING,
@@ -54,6 +58,8 @@ _HINT = {
     PORT_FORBIDDEN: "no permission; the user must be in the group dialout",
     PORT_LOST: "the device went away; it is opened again as soon as it is back",
     PORT_FAILED: "this cannot be opened as a serial port",
+    READER_SILENT: "the port is open but the reader does not answer: check its wiring, power "
+    "and mode switches",
 }
 
 log: FilteringBoundLogger = structlog.get_logger()
@@ -63,12 +69,17 @@ T = TypeVar("T")
 class BytePort(Protocol):
     """The part of `serial.Serial` that is used here."""
 
+    baudrate: int
+
     @property
     def in_waiting(self) -> int:
         """How many bytes can be read without waiting."""
 
     def read(self, size: int = 1, /) -> bytes:
         """Up to `size` bytes; fewer, or none, after the timeout."""
+
+    def write(self, data: bytes, /) -> int | None:
+        """Send; raises where the device does not take it in time."""
 
     def close(self) -> None:
         """Give the device back."""
@@ -79,8 +90,9 @@ class PortHealth:
     """What is known of a port, which is less than whether its reader works.
 
     A reader that only talks cannot be asked, so nothing here says "OK": a screen shows "port
-    open, last byte at …". `turned_mono_ns` is when the thread last got round its loop: a
-    watchdog is fed only while it moves.
+    open, last byte at …". One that can be asked and does not answer has a `fault` on an open
+    port. `turned_mono_ns` is when the thread last got round its loop: a watchdog is fed only
+    while it moves.
     """
 
     state: Literal["waiting", "open", "lost"] = "waiting"
@@ -92,7 +104,9 @@ class PortHealth:
 
 def open_serial(device: str, baud: int) -> BytePort:
     """Open 8N1, and locked against a second process of ours (the lock is an advisory one)."""
-    port: BytePort = serial.Serial(device, baud, timeout=READ_S, exclusive=True)
+    port: BytePort = serial.Serial(
+        device, baud, timeout=READ_S, write_timeout=WRITE_S, exclusive=True
+    )
     return port
 
 
@@ -106,6 +120,9 @@ class SerialPort:
 
     `good_frame` is to be called when the bytes made sense; until then a port that keeps failing
     is retried ever less often, even if it can be opened.
+
+    A reader that has to be asked gets `on_open()` after each opening and may call `write`,
+    `set_baud` and `report` from its callbacks, and from nowhere else.
     """
 
     def __init__(
@@ -115,6 +132,7 @@ class SerialPort:
         on_caught_up: Callable[[int], None],
         *,
         clock: Clock,
+        on_open: Callable[[], None] = lambda: None,
         baud: int = 9600,
         retry_s: Sequence[float] = RETRY_S,
         open_port: Callable[[str, int], BytePort] = open_serial,
@@ -123,11 +141,13 @@ class SerialPort:
         self._on_bytes = on_bytes
         self._on_caught_up = on_caught_up
         self._clock = clock
+        self._on_open = on_open
         self._baud = baud
         self._retry_s = retry_s
         self._open_port = open_port
         self._failures = 0
         self._said: set[str] = set()
+        self._orders: list[bytes | int] = []
         self._health = PortHealth()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"port {device}", daemon=True)
@@ -151,6 +171,24 @@ class SerialPort:
         """The bytes made sense: the next loss is retried quickly again."""
         self._failures = 0
 
+    def write(self, data: bytes) -> None:
+        """Send `data` once the running callback has returned."""
+        self._orders.append(data)
+
+    def set_baud(self, baud: int) -> None:
+        """Change the speed after what was written so far, until the port is opened anew."""
+        self._orders.append(baud)
+
+    def report(self, fault: str | None) -> None:
+        """On an open port: what is wrong with the reader behind it, None when it is well again."""
+        if self._health.state != "open" or fault == self._health.fault:
+            return
+        self._health = replace(self._health, fault=fault)
+        if fault is None:
+            log.info("reader.answers", port=self._device)
+        else:
+            log.warning("reader.fault", port=self._device, fault=fault, hint=_HINT.get(fault))
+
     def _run(self) -> None:
         while not self._stop.is_set():
             if not Path(self._device).exists():
@@ -165,8 +203,12 @@ class SerialPort:
 
     def _read_until_lost(self, port: BytePort) -> None:
         self._greet()
+        self._orders.clear()
+        self._deliver(self._on_open)
         try:
             while not self._stop.is_set():
+                if self._attempt(lambda: self._carry_out(port)) is None:
+                    return
                 asked_ns = self._clock.mono_ns()  # before the queue is looked at
                 data = self._attempt(lambda: port.read(port.in_waiting or 1))
                 if data is None:
@@ -185,6 +227,16 @@ class SerialPort:
         else:
             # The read waited for all of its timeout, and it began after `asked_ns`.
             self._catch_up(asked_ns + READ_NS)
+
+    def _carry_out(self, port: BytePort) -> bool:
+        """What the callbacks have ordered, in their order."""
+        orders, self._orders = self._orders, []
+        for order in orders:
+            if isinstance(order, int):
+                port.baudrate = order
+            else:
+                port.write(order)
+        return True
 
     def _attempt(self, action: Callable[[], T]) -> T | None:
         """The one net for everything that pyserial raises when a device fails."""

@@ -1,0 +1,1 @@
+"""Tags made of software, for the emulated readers to read."""
