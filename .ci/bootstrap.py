@@ -111,6 +111,17 @@ def install(extras: set[str]) -> None:
     print(f"installing {', '.join(sorted(extras))} into {VENV.name} ...", flush=True)
     # setuptools comes along because building the assets by hand needs it too.
     pip("--constraint", str(CONSTRAINTS), "setuptools", "--editable", f".[{','.join(extras)}]")
+    if "dev" in extras:
+        # The tests drive an emulated chip with it. What it depends on talks to a Raspberry Pi's
+        # pins, is built by a C compiler, and is replaced by stand-ins there.
+        pip("--no-deps", *rc522_pins())
+
+
+def rc522_pins() -> list[str]:
+    """Return the packages of the extra for RC522 readers, as setup.cfg pins them."""
+    setup = configparser.RawConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    return setup["options.extras_require"]["rc522"].split()
 
 
 def ensure_assets() -> None:
