@@ -41,6 +41,7 @@ PORT_FORBIDDEN = "port_forbidden"
 PORT_LOST = "port_lost"
 PORT_FAILED = "port_failed"
 READER_SILENT = "reader_silent"
+READER_REFUSED = "reader_refused"
 """The port is open, and the reader that should answer on it does not."""
 
 _FAULT_OF_ERRNO = {
@@ -58,6 +59,8 @@ _HINT = {
     PORT_FORBIDDEN: "no permission; the user must be in the group dialout",
     PORT_LOST: "the device went away; it is opened again as soon as it is back",
     PORT_FAILED: "this cannot be opened as a serial port",
+    READER_REFUSED: "the module does not take the region or power that is configured; it "
+    "does not transmit",
     READER_SILENT: "the port is open but the reader does not answer: check its wiring, power "
     "and mode switches",
 }
