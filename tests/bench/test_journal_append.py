@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_last_byte_of_a_frame_until_the_event_is_durable_and_the_screen_is_told(
     line = PtyLine(tmp_path / "em125")
     line.plug()
     done: queue.Queue[tuple[str | None, int]] = queue.Queue()
-    with _station(tmp_path) as station:
+    with station_with(tmp_path, [badge(number) for number in range(TAPS)]) as station:
 
         def on_arrival(arrival: Arrival) -> None:
             outcome = station.on_arrival(arrival)
@@ -94,17 +94,17 @@ def _send(line: PtyLine, frame: bytes) -> int:
 
 
 @contextmanager
-def _station(folder: Path) -> Iterator[Station]:
-    """A station on the real clock whose district has as many people as taps are made."""
+def station_with(folder: Path, badges: Sequence[str]) -> Iterator[Station]:
+    """A station on the real clock whose district has a person for each of these badges."""
     config = replace(config_of(folder), data_dir=folder / "data")
     station = Station(config, SystemClock(assume_synced=True))
     people = [
         change(
             "person",
             f"p{number}",
-            {"id": f"p{number}", "name": "P", "roles": ["valet"], "badge_tag": badge(number)},
+            {"id": f"p{number}", "name": "P", "roles": ["valet"], "badge_tag": tag},
         )
-        for number in range(TAPS)
+        for number, tag in enumerate(badges)
     ]
     asked = station.exchange.ask(limit_events=0, limit_bytes=0)
     answer = {
