@@ -38,6 +38,10 @@ class TagModel(Protocol):
     def select(self) -> None:
         """The tag was selected anew: forget authentications and half-done commands."""
 
+    def field_off(self) -> None:
+        """The field went away: forget all that is in no memory. A tag with a random UID makes up
+        a new one."""
+
     def command(self, data: bytes) -> Reply:
         """Answer a command that is no APDU: Type 2 and MIFARE Classic, without its CRC."""
 
