@@ -10,11 +10,19 @@ from collections.abc import Callable
 
 from reader_agent.clock import Clock
 from reader_agent.drivers.em125_reader import EM125Reader
+from reader_agent.drivers.pn532_reader import PN532Reader
+from reader_agent.drivers.r200_reader import R200Reader
+from reader_agent.drivers.rc522_reader import RC522Reader
 from reader_agent.drivers.reader import Listener, Reader
 from reader_agent.drivers.reader_config import ReaderConfig
+from reader_agent.drivers.scanner_reader import ScannerReader
 
 FAMILIES: dict[str, Callable[[ReaderConfig, Listener, Clock], Reader]] = {
     "em125": EM125Reader,
+    "pn532": PN532Reader,
+    "rc522": RC522Reader,
+    "r200": R200Reader,
+    "scanner": ScannerReader,
 }
 
 

@@ -267,9 +267,9 @@ class Firmware:
         if self._current != number:
             if self._current:
                 self.radio.let_go(self._targets[self._current])
-            self._current = number
             self._registers.update({_TX_MODE: _CRC, _RX_MODE: _CRC})
-            return self.radio.select_again(card)
+            self._current = number if self.radio.select_again(card) else 0
+            return self._current == number
         return True
 
     def _forget_targets(self) -> None:
