@@ -8,7 +8,18 @@ from werkzeug.exceptions import HTTPException
 
 from booth_ui import guard, page, watch
 from booth_ui.desk import Desk, put_desk
-from booth_ui.screens import hand_over, lock, queue, receive, search, settings, status, ticket
+from booth_ui.screens import (
+    enroll,
+    hand_over,
+    lock,
+    queue,
+    receive,
+    search,
+    settings,
+    status,
+    tags,
+    ticket,
+)
 from reader_agent.station import Station
 from schemas.problems import Refusal
 
@@ -23,6 +34,8 @@ _BLUEPRINTS = (
     search.blueprint,
     status.blueprint,
     settings.blueprint,
+    enroll.blueprint,
+    tags.blueprint,
     watch.blueprint,
 )
 

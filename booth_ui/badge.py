@@ -38,7 +38,7 @@ def _trouble(status: StationStatus) -> str | None:
         return f"badge.storage_{status.storage}"
     if status.station_problem is not None:
         return "badge.station_problem"
-    if any(reader.port.state != "open" for reader in status.readers):
+    if any(reader.port.state != "open" or reader.port.fault for reader in status.readers):
         return "badge.reader"
     if status.is_disk_low:
         return "badge.disk_low"

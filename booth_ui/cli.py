@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
-from reader_agent.commands import emulate, read
+from reader_agent.doctor_command import doctor
+from reader_agent.emulate_command import emulate
+from reader_agent.read_command import read
 from reader_agent.station_key import key
+from reader_agent.sun_command import sun
 
 
 @click.group()
@@ -33,6 +36,8 @@ def run(config_path: Path | None) -> None:
 main.add_command(read)
 main.add_command(emulate)
 main.add_command(key)
+main.add_command(doctor)
+main.add_command(sun)
 
 if __name__ == "__main__":
     main()

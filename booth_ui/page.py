@@ -63,6 +63,8 @@ def once(act: Callable[[], str]) -> str:
 
 def problem_words(refusal: Refusal) -> str:
     """What happened and what to do, without the code."""
+    if refusal.code == "tag_in_use" and (ticket := refusal.context.get("ticket")):
+        return viewer().t("problem.tag_in_use_by", code=ticket)
     left = refusal.context.get("left")
     if refusal.code == "bad_code" and left is not None:
         return viewer().t("problem.bad_code_left", left=left)

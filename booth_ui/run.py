@@ -25,7 +25,7 @@ from booth_ui.screen_server import ScreenServer
 from reader_agent.clock import Clock, SystemClock
 from reader_agent.cloud_client import CloudClient
 from reader_agent.config import Config, ConfigError, read_config
-from reader_agent.drivers.reader import Listener, Reader
+from reader_agent.drivers.reader import CardReader, Listener, Reader
 from reader_agent.drivers.reader_config import ReaderConfigError
 from reader_agent.drivers.readers import open_reader
 from reader_agent.presence import Arrival
@@ -100,7 +100,11 @@ def _running(config: Config) -> Iterator[_Watched]:
         opened.callback(station.feed.close)
         readers = _open_readers(config, station, clock, opened)
         station.attach_readers(lambda: [reader.health() for reader in readers])
-        sync = station.sync_with(CloudClient(config, key, station.now))
+        cards = _card_readers(readers)
+        station.card_errands.attach_readers(cards.get)
+        client = CloudClient(config, key, station.now)
+        station.card_errands.attach_keys(client)
+        sync = station.sync_with(client)
         sync.start()
         opened.callback(sync.stop, 1.0)
         _log.info("station.ready", place=config.place_id, role=config.role, screen=screen.url)
@@ -115,12 +119,28 @@ def _open_readers(
         station.on_arrival(arrival)
 
     listener = Listener(arrived, station.on_departure, station.is_enrolled)
-    readers = []
+    readers: list[Reader] = []
     for reader_config in config.readers:
         reader = open_reader(reader_config, listener, clock)
         opened.callback(reader.close)
         readers.append(reader)
+    _refuse_twins(readers)
     return readers
+
+
+def _refuse_twins(readers: list[Reader]) -> None:
+    """Two readers of one name could not be told apart on the screen, nor asked anything."""
+    names = [reader.health().name for reader in readers]
+    for name in names:
+        if names.count(name) > 1:
+            raise ReaderConfigError(
+                "reader_option_wrong", f"two readers are called {name}: add ?name=… to one of them"
+            )
+
+
+def _card_readers(readers: list[Reader]) -> dict[str, CardReader]:
+    """Those that can talk to a card, by the name that their arrivals carry."""
+    return {reader.health().name: reader for reader in readers if isinstance(reader, CardReader)}
 
 
 def _wait(over: threading.Event, watched: _Watched) -> None:

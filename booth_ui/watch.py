@@ -29,6 +29,8 @@ _PATHS = {
     "hand_over": "/hand-over/{visit_id}",
     "search": "/search",
     "status": "/status",
+    "tags": "/tags",
+    "enroll": "/tags/enroll",
 }
 
 

@@ -7,7 +7,7 @@ must not be; the caller records it.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from reader_agent.draft import Draft
 from reader_agent.journal import NewEvent
@@ -27,13 +27,15 @@ REASON_LENGTHS: Final = range(3, 301)
 
 def receive(draft: Draft, guest: Guest, code: str) -> NewEvent:
     """A car and its keys were taken in. The draft must be whole (`check_draft`)."""
-    data = {
+    data: dict[str, Any] = {
         "code": code,
         "key_tag": draft.key_tag,
         "claim_tag": draft.claim_tag,
         "guest": {"ref": guest.ref, "digest": guest.digest()},
         "language": draft.language,
     }
+    if draft.claim_url is not None:
+        data["claim_url"] = draft.claim_url
     return NewEvent(events.VISIT_RECEIVED, guest.visit_id, 1, data)
 
 
@@ -138,13 +140,21 @@ def check_hand_over(visit: Visit, place_id: str) -> None:
         raise Refusal("no_request")
 
 
-def hand_over(visit: Visit, proof: str, reason: str | None, opened_by: str) -> NewEvent:
+def hand_over(
+    visit: Visit,
+    proof: str,
+    reason: str | None,
+    opened_by: str,
+    claim_url: str | None = None,
+) -> NewEvent:
     """Keys and car were given back against `proof`, which has been checked.
 
     `opened_by` says how the hand-over was opened: `key_tag`, the tag was on the reader, or
-    `ticket`, it was picked on the screen.
+    `ticket`, it was picked on the screen. `claim_url` is what the claim tag said.
     """
     data = {"proof": proof, "reason": reason, "opened_by": opened_by}
+    if claim_url is not None:
+        data["claim_url"] = claim_url
     return _next(visit, events.VISIT_HANDED_OVER, data)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from reader_agent.card import Card
 from reader_agent.mirror import Mirror
+from reader_agent.sightings import Sighting, Sightings
 from reader_agent.terms import Promise
 from schemas import states
 from schemas.district import BOOTH
@@ -18,8 +19,9 @@ _TAG_SHARED = "tag_shared"
 class Board:
     """Reads the mirror for the screens of `place_id`."""
 
-    def __init__(self, mirror: Mirror, place_id: str, role: str) -> None:
+    def __init__(self, mirror: Mirror, sightings: Sightings, place_id: str, role: str) -> None:
         self._mirror = mirror
+        self._sightings = sightings
         self._roster = mirror.roster
         self._place_id = place_id
         self._is_booth = role == BOOTH
@@ -58,6 +60,7 @@ class Board:
         move = terms.move if terms else None
         if move is not None and move.from_place_id != visit.place_id:
             move = None
+        sighting = self._sighting(visit)
         return Card(
             visit_id=visit.id,
             code=visit.code,
@@ -89,7 +92,15 @@ class Board:
             move_to_name=self._place_name(move.to_place_id if move else None),
             move_kind=move.kind if move else None,
             has_phone=mirror.has_phone(visit.id),
+            seen_at=sighting.at if sighting else None,
+            seen_place_name=self._place_name(sighting.place_id if sighting else None),
         )
+
+    def _sighting(self, visit: Visit) -> Sighting | None:
+        sighting = self._sightings.of(self._roster.label(visit.key_tag))
+        # Labels live on: what was seen before this car came was the car before it.
+        is_ours = sighting is not None and sighting.at >= visit.received_at
+        return sighting if is_ours and visit.is_open else None
 
     def _concerns_us(self, visit: Visit) -> bool:
         asked = visit.request

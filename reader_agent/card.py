@@ -12,7 +12,8 @@ class Card:
 
     `state` is of `schemas.states`, `car` is where the car physically is in its story (the two
     differ for a requested and for a held visit). `place_id` is where the car is, or where it
-    was driven off from. `is_unsent`: the cloud does not know yet of something done here.
+    was driven off from. `seen_at`: when the radio tag on the keys was last heard, a hint and no
+    more. `is_unsent`: the cloud does not know yet of something done here.
     """
 
     visit_id: str
@@ -42,3 +43,5 @@ class Card:
     move_to_name: str | None
     move_kind: str | None
     has_phone: bool
+    seen_at: datetime | None = None
+    seen_place_name: str | None = None

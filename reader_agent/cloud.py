@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from schemas.card_keys import CardKeys
+
 UNREACHABLE: Final = "unreachable"
 BUSY: Final = "busy"
 SERVER_ERROR: Final = "server_error"
@@ -50,6 +52,13 @@ class Asked:
     def body(self, header_line: bytes) -> bytes:
         """The request's body: `header_line` and the events, each on its own line."""
         return b"\n".join((header_line, *self.lines)) + b"\n"
+
+
+class KeySource(Protocol):
+    """Who gives a card the keys that are its own."""
+
+    def card_keys(self, tag: str, actor_id: str) -> CardKeys:
+        """The keys of the card `tag`, asked for by a person. Raises `CloudLost`."""
 
 
 class Cloud(Protocol):

@@ -1,7 +1,8 @@
-"""`POST /v1/sync` over HTTP: signed, compressed, with an end to every wait.
+"""What a station asks the cloud over HTTP: signed, compressed, with an end to every wait.
 
-Protocol: `schemas.sync` and `schemas.signing`. The signature covers the body as it is sent, after
-compression, so that the cloud checks it before it unpacks anything.
+`POST /v1/sync` (protocol: `schemas.sync`) and, when a card is made, `POST /v1/cards/keys`
+(`schemas.card_keys`); both as in `schemas.signing`. The signature covers the body as it is sent,
+after compression, so that the cloud checks it before it unpacks anything.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from reader_agent import cloud
 from reader_agent.cloud import Answer, Asked, CloudLost
 from reader_agent.config import Config
 from schemas.canonical import canonical_json
+from schemas.card_keys import CardKeys
 from schemas.signing import sign
 from schemas.sync import CONTENT_TYPE, SyncAnswerSchema
 
-PATH = "/v1/sync"
+SYNC_PATH = "/v1/sync"
+CARD_KEYS_PATH = "/v1/cards/keys"
 GZIP_FROM_BYTES = 1_000
 CONNECT_TIMEOUT_S = 5
 LONGEST_RETRY_AFTER_S = 3_600
@@ -53,26 +56,48 @@ class CloudClient:
 
     def __init__(self, config: Config, private_key: bytes, now: Callable[[], datetime]) -> None:
         parts = urlsplit(config.cloud_url)
-        self._path = parts.path.rstrip("/") + PATH
+        self._base_path = parts.path.rstrip("/")
         self._station_id = config.station_id
         self._private_key = private_key
         self._now = now
         self._timeout_s = config.limits.request_timeout_s
         self._most_bytes = config.limits.answer_bytes
         self._sockets = OpenSockets()
-        self._pool = urllib3.connection_from_url(config.cloud_url, maxsize=2, retries=False)
+        self._pool = urllib3.connection_from_url(config.cloud_url, maxsize=3, retries=False)
         is_https = parts.scheme == "https"
         self._pool.ConnectionCls = _WatchedHTTPS if is_https else _WatchedHTTP
         self._pool.conn_kw["sockets"] = self._sockets
 
     def exchange(self, asked: Asked) -> Answer:
         """See `Cloud.exchange`."""
-        body, headers = self._packed(asked)
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self._timeout_s + asked.wait_s)
+        body = asked.body(canonical_json(asked.header))
+        content = self._post(SYNC_PATH, body, CONTENT_TYPE, self._timeout_s + asked.wait_s)
+        return read_answer(content)
+
+    def card_keys(self, tag: str, actor_id: str) -> CardKeys:
+        """See `KeySource.card_keys`."""
+        body = canonical_json({"tag": tag, "actor": actor_id})
+        content = self._post(CARD_KEYS_PATH, body, "application/json", self._timeout_s)
+        try:
+            return CardKeys.from_wire(json.loads(content))
+        except (ValidationError, ValueError):
+            # Not a word of it in the error: it holds keys, or something that should have been.
+            raise CloudLost(cloud.BAD_ANSWER, problem="card_keys") from None
+
+    def close(self) -> None:
+        """See `Cloud.close`."""
+        self._sockets.close()
+        self._pool.close()
+
+    def _post(self, path: str, body: bytes, content_type: str, timeout_s: float) -> bytes:
+        """Sign, send and wait; the body of a good answer. Raises `CloudLost`."""
+        path = self._base_path + path
+        body, headers = self._packed(path, body, content_type)
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=timeout_s)
         try:
             response = self._pool.urlopen(
                 "POST",
-                self._path,
+                path,
                 body,
                 headers,
                 timeout=timeout,
@@ -91,21 +116,15 @@ class CloudClient:
             raise _refused(response.status, response.headers, content)
         if len(content) > self._most_bytes:
             raise CloudLost(cloud.BAD_ANSWER, problem="too_large")
-        return read_answer(content)
+        return content
 
-    def close(self) -> None:
-        """See `Cloud.close`."""
-        self._sockets.close()
-        self._pool.close()
-
-    def _packed(self, asked: Asked) -> tuple[bytes, dict[str, str]]:
-        body = asked.body(canonical_json(asked.header))
-        headers = {"Content-Type": CONTENT_TYPE, "Accept-Encoding": "gzip"}
+    def _packed(self, path: str, body: bytes, content_type: str) -> tuple[bytes, dict[str, str]]:
+        headers = {"Content-Type": content_type, "Accept-Encoding": "gzip"}
         if len(body) > GZIP_FROM_BYTES:
             body = gzip.compress(body, compresslevel=6, mtime=0)
             headers["Content-Encoding"] = "gzip"
         unix_s = int(self._now().timestamp())
-        headers |= sign(self._private_key, self._station_id, "POST", self._path, body, unix_s)
+        headers |= sign(self._private_key, self._station_id, "POST", path, body, unix_s)
         return body, headers
 
 

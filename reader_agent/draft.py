@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from reader_agent.station_db import StationDB, Transaction
 
@@ -11,7 +11,8 @@ from reader_agent.station_db import StationDB, Transaction
 @dataclass(frozen=True, slots=True)
 class Draft:
     """`plate` and `phone` are normalised; None until they are given. `no_phone`: the driver was
-    asked and has none. `is_language_chosen`: the valet chose, so the phone no longer decides."""
+    asked and has none. `is_language_chosen`: the valet chose, so the phone no longer decides.
+    `claim_url` is what the claim tag said when it was read: for the cloud, never shown."""
 
     key_tag: str
     key_label: str
@@ -20,6 +21,7 @@ class Draft:
     language: str = "es"
     claim_tag: str | None = None
     claim_label: str | None = None
+    claim_url: str | None = field(default=None, repr=False)
     no_phone: bool = False
     is_language_chosen: bool = False
 

@@ -17,6 +17,7 @@ from reader_agent.cloud_time import CloudTime
 from reader_agent.journal import Journal
 from reader_agent.mirror import Mirror
 from reader_agent.station_db import StationDB
+from schemas import sync
 
 _log = structlog.get_logger(__name__)
 
@@ -100,7 +101,10 @@ class Exchange:
             self._cloud_time.learn(answer["server_time"])
             before = self._journal.acked_seq
             self._settle(answer, asked)
+            # Judged before it is applied, which moves the mirror's cursor.
+            is_whole = self._is_next(answer, asked) and not answer["more"]
             is_changed = self._apply(answer, asked) or self._journal.acked_seq != before
+            self._settle_tags(answer, is_whole=is_whole)
             self._drop_closed()
         return is_changed
 
@@ -119,12 +123,27 @@ class Exchange:
 
     def _apply(self, answer: Answer, asked: Asked) -> bool:
         cursor, changes = answer["cursor"], answer["changes"]
-        is_next = answer["from_cursor"] == asked.cursor == self._mirror.cursor
-        if not is_next or cursor is None or (cursor == asked.cursor and not changes):
+        if not self._is_next(answer, asked) or (cursor == asked.cursor and not changes):
             return False
         with self._db.transaction() as work:
             self._mirror.apply(work, changes, cursor)
         return bool(changes)
+
+    def _is_next(self, answer: Answer, asked: Asked) -> bool:
+        is_news = answer["cursor"] is not None
+        return is_news and answer["from_cursor"] == asked.cursor == self._mirror.cursor
+
+    def _settle_tags(self, answer: Answer, *, is_whole: bool) -> None:
+        """What was done to tags here holds until the documents that came of it are applied; where
+        the cloud refused it, at once no more."""
+        refused = [
+            verdict["seq"] for verdict in answer["verdicts"] if verdict["verdict"] == sync.REFUSED
+        ]
+        answered = min(answer["ack_seq"], self._journal.acked_seq) if is_whole else 0
+        seqs = self._mirror.own_tag_facts(answered, refused)
+        if seqs:
+            with self._db.transaction() as work:
+                self._mirror.forget_tag_facts(work, seqs)
 
     def _drop_closed(self) -> None:
         gone = self._mirror.closed(self._journal.acked_seq)

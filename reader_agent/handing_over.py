@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from reader_agent import actions
+from reader_agent.claim_check import check_proven, check_usable
 from reader_agent.mirror import Mirror
 from reader_agent.proofs import Proof, Proofs
 from reader_agent.recorder import Recorder
@@ -26,13 +27,19 @@ class HandingOver:
         self, visit: Visit, proof: Proof, actor: Person, *, is_by_tag: bool, now: datetime
     ) -> None:
         """Check everything, then record. `is_by_tag`: the key tag was on the reader for it.
-        Refusals: see `actions.check_hand_over` and `Proofs.check`."""
+        Refusals: see `actions.check_hand_over`, `Proofs.check` and `claim_check`."""
         actions.check_hand_over(visit, self._place_id)
+        is_by_claim = proof.kind == states.PROOF_CLAIM_TAG
+        if is_by_claim:
+            tag = self._mirror.roster.tags.get(proof.claim_tag or "")
+            check_usable(tag)
+            check_proven(tag, proof.claim_url)
         terms = self._mirror.terms(visit.id)
         code_key = terms.code_key if terms else None
         self._proofs.check(proof, visit, actor=actor, code_key=code_key, now=now)
         is_excused = proof.kind == states.PROOF_SUPERVISOR
         reason = (proof.reason or "").strip() if is_excused else None
         opened_by = "key_tag" if is_by_tag else "ticket"
-        new = actions.hand_over(visit, proof.kind, reason, opened_by)
+        claim_url = proof.claim_url if is_by_claim else None
+        new = actions.hand_over(visit, proof.kind, reason, opened_by, claim_url)
         self._recorder.record(lambda _work: new, actor.id)

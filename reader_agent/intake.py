@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from reader_agent import actions
+from reader_agent.claim_check import check_proven, check_usable
 from reader_agent.config import Config
 from reader_agent.draft import Draft, DraftStore
 from reader_agent.journal import Journal, NewEvent
@@ -15,14 +17,25 @@ from reader_agent.recorder import Recorder
 from reader_agent.station_db import Transaction
 from reader_agent.ticket_codes import next_code
 from schemas.catalog import LANGUAGES
-from schemas.district import CLAIM_TAG, KEY_TAG, Person
+from schemas.district import CLAIM_TAG, KEY_TAG, Person, Tag
 from schemas.events import Event
 from schemas.guest import Guest, new_salt
 from schemas.ids import uuid7
 from schemas.phones import language_of, normalise_phone
 from schemas.plates import normalise_plate
 from schemas.problems import Refusal
-from schemas.tag_ids import TagIDError, parse_tag_id
+from schemas.tag_ids import TagIDError, is_hint, parse_tag_id
+
+
+class DraftFields(TypedDict, total=False):
+    """What can be changed in a draft. `claim_url`: what the claim tag said when it was read."""
+
+    plate: str | None
+    phone: str | None
+    language: str | None
+    claim_tag: str | None
+    claim_url: str | None
+    no_phone: bool | None
 
 
 class Intake:
@@ -46,8 +59,7 @@ class Intake:
     def open(self, key_tag: str) -> Draft:
         """Begin a reception with this key tag. In one that is open already only the tag changes:
         what was typed is for the car that still stands there."""
-        self._check_free(key_tag, KEY_TAG)
-        label = self._mirror.roster.label(key_tag)
+        label = self._check_free(key_tag, KEY_TAG).label
         draft = self._drafts.get()
         if draft is None:
             return self._drafts.put(Draft(key_tag, label, language=self._language))
@@ -55,40 +67,38 @@ class Intake:
             return draft
         return self._drafts.put(replace(draft, key_tag=key_tag, key_label=label))
 
-    def edit(
-        self,
-        *,
-        plate: str | None = None,
-        phone: str | None = None,
-        language: str | None = None,
-        claim_tag: str | None = None,
-        no_phone: bool | None = None,
-    ) -> Draft:
+    def fill_claim(self, claim_tag: str, claim_url: str | None) -> Draft:
+        """A claim tag was tapped, and this is what it said."""
+        return self.edit(claim_tag=claim_tag, claim_url=claim_url)
+
+    def edit(self, **fields: Unpack[DraftFields]) -> Draft:
         """See `Station.edit_draft`."""
         draft = self._draft()
+        plate, phone, no_phone = fields.get("plate"), fields.get("phone"), fields.get("no_phone")
         if plate is not None:
             draft = replace(draft, plate=normalise_plate(plate) if plate.strip() else None)
-        if language is not None:
+        if (language := fields.get("language")) is not None:
             draft = self._with_language(draft, language)
         if phone is not None:
             draft = self._with_phone(draft, phone)
         if no_phone is not None:
             draft = replace(draft, no_phone=no_phone, phone=None if no_phone else draft.phone)
-        if claim_tag is not None:
-            draft = self._with_claim(draft, claim_tag)
+        if (claim_tag := fields.get("claim_tag")) is not None:
+            draft = self._with_claim(draft, claim_tag, fields.get("claim_url"))
         return self._drafts.put(draft)
 
     def receive(self, actor: Person, now: datetime) -> str:
         """Record the reception; the id of the new visit.
 
         Refusal `no_draft`, `bad_plate`, `phone_needed`, `unknown_tag`, `wrong_tag_kind`,
-        `tag_in_use`, and what storage gives.
+        `tag_lost`, `tag_retired`, `tag_in_use`, `card_unproven`, and what storage gives.
         """
         draft = self._draft()
         plate = actions.check_draft(draft)
         self._check_free(draft.key_tag, KEY_TAG)
         if draft.claim_tag is not None:
-            self._check_free(draft.claim_tag, CLAIM_TAG)
+            tag = self._check_free(draft.claim_tag, CLAIM_TAG)
+            check_proven(tag, draft.claim_url)
         guest = Guest(uuid7(now), uuid7(now), plate, draft.phone, new_salt())
         self._recorder.record(self._received(draft, guest), actor.id, self._beside(guest))
         return guest.visit_id
@@ -127,22 +137,24 @@ class Intake:
         language = draft.language if draft.is_language_chosen else language_of(phone)
         return replace(draft, phone=phone, no_phone=False, language=language)
 
-    def _with_claim(self, draft: Draft, text: str) -> Draft:
+    def _with_claim(self, draft: Draft, text: str, claim_url: str | None) -> Draft:
         if not text.strip():
-            return replace(draft, claim_tag=None, claim_label=None)
+            return replace(draft, claim_tag=None, claim_label=None, claim_url=None)
         try:
             claim_tag = parse_tag_id(text)
         except TagIDError:
             raise Refusal("unknown_tag") from None
-        self._check_free(claim_tag, CLAIM_TAG)
-        label = self._mirror.roster.label(claim_tag)
-        return replace(draft, claim_tag=claim_tag, claim_label=label)
+        tag = self._check_free(claim_tag, CLAIM_TAG)
+        check_proven(tag, claim_url)
+        return replace(draft, claim_tag=claim_tag, claim_label=tag.label, claim_url=claim_url)
 
-    def _check_free(self, tag_id: str, kind: str) -> None:
+    def _check_free(self, tag_id: str, kind: str) -> Tag:
         tag = self._mirror.roster.tags.get(tag_id)
         if tag is None:
             raise Refusal("unknown_tag")
-        if tag.kind != kind:
+        if tag.kind != kind or is_hint(tag_id):
             raise Refusal("wrong_tag_kind")
+        check_usable(tag)
         if holders := self._mirror.with_tag(tag_id):
             raise Refusal("tag_in_use", ticket=holders[0].code)
+        return tag

@@ -9,7 +9,7 @@ follows only after the commit.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from reader_agent.guests import Guests
 from reader_agent.mirror_store import MirrorStore
 from reader_agent.roster import Roster
 from reader_agent.station_db import StationDB, Transaction
+from reader_agent.tag_facts import TagFact
 from reader_agent.terms import Terms, check_terms, terms_of
 from schemas import events, sync
 from schemas.events import EventError, read_event
@@ -94,6 +95,20 @@ class Mirror:
         self._store.put_fact(work, fact)
         work.after_commit(partial(self._add, [fact]))
 
+    def record_tag(self, work: Transaction, fact: TagFact) -> None:
+        """Add what this station did to a tag: true here at once, see `tag_facts`."""
+        self._store.put_tag_fact(work, fact)
+        work.after_commit(partial(self.roster.add_own, fact))
+
+    def own_tag_facts(self, ack_seq: int, refused: Collection[int]) -> list[int]:
+        """The numbers of what this station did to tags up to `ack_seq`, or is among `refused`."""
+        return self.roster.own_among(ack_seq, refused)
+
+    def forget_tag_facts(self, work: Transaction, seqs: Collection[int]) -> None:
+        """The cloud has answered these: what it tells of their tags is true from now on."""
+        self._store.drop_tag_facts(work, seqs)
+        work.after_commit(partial(self.roster.drop_own, seqs))
+
     def learn_guests(self, work: Transaction) -> None:
         """A guest record is being stored in `work`: know it afterwards."""
 
@@ -136,6 +151,8 @@ class Mirror:
         for kind in roster.KINDS:
             for _, doc in self._store.docs(kind):
                 self.roster.put(kind, doc)
+        for fact in self._store.tag_facts():
+            self.roster.add_own(fact)
         for visit_id, doc in self._store.docs(sync.CHANGE_VISIT):
             self._terms[visit_id] = terms_of(doc)
         self._add(list(self._store.facts()))

@@ -7,15 +7,19 @@ them all again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from reader_agent.station_db import StationDB, Transaction
+from reader_agent.tag_facts import TagFact
 from schemas import sync
 from schemas.events import Event, restore_event
 from schemas.visit import Fact
+
+_OWN_TAG = "own_tag"
+"""Kind of the documents that the cloud did not tell but will: see `tag_facts`."""
 
 
 class MirrorStore:
@@ -58,6 +62,22 @@ class MirrorStore:
             "DELETE FROM mirror_doc WHERE kind = ? AND id = ?", (sync.CHANGE_VISIT, visit_id)
         )
         work.execute("DELETE FROM code_try WHERE visit_id = ?", (visit_id,))
+
+    def put_tag_fact(self, work: Transaction, fact: TagFact) -> None:
+        """Store what this station did to a tag."""
+        self.put_doc(work, _OWN_TAG, str(fact.seq), fact.to_doc())
+
+    def drop_tag_facts(self, work: Transaction, seqs: Iterable[int]) -> None:
+        """Forget them; the events stay in the journal."""
+        work.executemany(
+            "DELETE FROM mirror_doc WHERE kind = ? AND id = ?",
+            [(_OWN_TAG, str(seq)) for seq in seqs],
+        )
+
+    def tag_facts(self) -> Iterator[TagFact]:
+        """What this station did to tags and the cloud has not answered."""
+        for _, doc in self.docs(_OWN_TAG):
+            yield TagFact(**doc)
 
     def facts(self) -> Iterator[Fact]:
         """Every stored fact, in no order."""

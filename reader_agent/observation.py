@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,5 +19,5 @@ class Observation:
     """The frame as it came over the wire, for the log of a puzzled engineer."""
     rssi_dbm: int | None = None
     """Signal strength, from the readers that know it."""
-    text: str | None = None
+    text: str | None = field(default=None, repr=False)
     """What the tag itself says: the link in a card, the words in a scanned code."""

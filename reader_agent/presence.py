@@ -13,7 +13,7 @@ unconfirmed arrival, which nobody acts on, and at most one confirmed arrival, wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reader_agent.confirmation import Verdict
 from reader_agent.observation import Observation
@@ -37,7 +37,7 @@ class Arrival:
     mono_ns: int
     confirmed: bool
     rssi_dbm: int | None = None
-    text: str | None = None
+    text: str | None = field(default=None, repr=False)
     """What the tag itself said when it arrived, see `Observation`. Never to be logged: a card that
     proves itself says something new each time, and it opens a ticket."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reader_agent import actions
@@ -17,12 +17,14 @@ from schemas.visit import Visit
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was shown: `kind` is one of `states.PROOFS`, and what goes with it."""
+    """What was shown: `kind` is one of `states.PROOFS`, and what goes with it. `claim_url` is
+    what the claim tag said."""
 
     kind: str
     code: str | None = None
     claim_tag: str | None = None
     reason: str | None = None
+    claim_url: str | None = field(default=None, repr=False)
 
 
 class Proofs:

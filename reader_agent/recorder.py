@@ -8,6 +8,7 @@ from reader_agent.cloud_time import CloudTime
 from reader_agent.journal import Journal, NewEvent
 from reader_agent.mirror import Mirror
 from reader_agent.station_db import StationDB, Transaction
+from reader_agent.tag_facts import TAG_TYPES, fact_of
 from schemas.events import Event
 from schemas.visit import Fact
 
@@ -43,6 +44,8 @@ class Recorder:
             if event.visit_id is not None:
                 fact = Fact(self._journal.journal_id, event, self._cloud_time.now())
                 self._mirror.record(work, fact)
+            elif event.type in TAG_TYPES:
+                self._mirror.record_tag(work, fact_of(event))
             if also is not None:
                 also(work, event)
         return event

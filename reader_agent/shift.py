@@ -8,8 +8,14 @@ from reader_agent.recorder import Recorder
 from reader_agent.roster import Roster
 from reader_agent.station_db import StationDB, Transaction
 from schemas import events
-from schemas.district import Person
+from schemas.district import MANAGER, SUPERVISOR, Person
 from schemas.events import Event
+from schemas.problems import Refusal
+
+
+def may_supervise(person: Person | None) -> bool:
+    """Whether somebody may enrol tags and mark them lost."""
+    return person is not None and not {SUPERVISOR, MANAGER}.isdisjoint(person.roles)
 
 
 class Shift:
@@ -36,6 +42,17 @@ class Shift:
             return None
         person = self._roster.people.get(self._actor_id)
         return person if person is not None and person.is_active else None
+
+    def supervisor(self) -> Person:
+        """The actor, who may change what others work with, and does so now. Refusal
+        `not_signed_in`, `not_allowed`."""
+        person = self.actor()
+        if person is None:
+            raise Refusal("not_signed_in")
+        if not may_supervise(person):
+            raise Refusal("not_allowed")
+        self.touch()
+        return person
 
     def touch(self) -> None:
         """Somebody does something at the screen: the actor stays."""

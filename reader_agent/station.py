@@ -9,23 +9,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Unpack
 
 import structlog
 
 from reader_agent import actions
 from reader_agent.board import Board
 from reader_agent.card import Card
+from reader_agent.card_errands import CardErrands
+from reader_agent.claim_check import claim_url_of
 from reader_agent.clock import Clock
 from reader_agent.cloud import Cloud
 from reader_agent.cloud_time import CloudTime
 from reader_agent.config import Config
 from reader_agent.draft import Draft, DraftStore
 from reader_agent.drivers.reader import ReaderHealth
+from reader_agent.enrolment import SCREEN as ENROLL
+from reader_agent.enrolment import Enrolment
 from reader_agent.exchange import Exchange, agent_version
 from reader_agent.handing_over import HandingOver
-from reader_agent.intake import Intake
+from reader_agent.intake import DraftFields, Intake
 from reader_agent.journal import Journal, NewEvent
 from reader_agent.journal_rescue import open_database
 from reader_agent.mirror import Mirror
@@ -35,19 +40,22 @@ from reader_agent.proofs import Proof, Proofs
 from reader_agent.recorder import Recorder
 from reader_agent.screen_feed import REFRESH, ScreenFeed, ScreenMessage
 from reader_agent.shift import Shift
+from reader_agent.sightings import Sightings
 from reader_agent.station_db import OK, StationDB
 from reader_agent.status import StationStatus
 from reader_agent.sync import Sync
+from reader_agent.tag_office import TagOffice
 from reader_agent.tap_desk import Counter, Focus, TapDesk
 from reader_agent.tap_outcome import TapOutcome
 from reader_agent.uplink import Uplink
 from reader_agent.vitals import Vitals
-from schemas import events, states
+from schemas import events
 from schemas.district import BOOTH, LOT, Person, Place
 from schemas.problems import Refusal
+from schemas.tag_ids import is_hint
 from schemas.visit import Visit
 
-SCREENS = ("queue", "receive", "ticket", "hand_over", "search", "status")
+SCREENS = ("queue", "receive", "ticket", "hand_over", "search", "status", "tags", "enroll")
 
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +80,7 @@ class Station:
         self._cloud_time = CloudTime(self._db, clock)
         self._journal = Journal(self._db, clock)
         self._mirror = Mirror(self._db, self._journal.guests, self._journal.journal_id)
-        self._vitals = Vitals(config, self._db, self._journal, self.uplink, self._cloud_time)
+        self._vitals = Vitals(config, self._db, self._journal, self.uplink, self._cloud_time, clock)
         self._compose()
         self._focus = Focus()
         self._last_glance: object = None
@@ -88,17 +96,18 @@ class Station:
         self._intake = Intake(self._drafts, self._mirror, self._journal, self._recorder, config)
         proofs = Proofs(db, clock, tries=limits.code_tries, lock_s=limits.code_lock_s)
         self._handing_over = HandingOver(self._mirror, proofs, self._recorder, self.place_id)
-        self._board = Board(self._mirror, self.place_id, self.role)
+        self._sightings = Sightings(self._mirror.roster, self.place_id, self.now)
+        self._board = Board(self._mirror, self._sightings, self.place_id, self.role)
         self._desk = TapDesk(
             self._mirror,
             self._shift,
             clock,
             Counter(
                 open_draft=self._intake.open,
-                fill_claim=lambda tag: self._intake.edit(claim_tag=tag),
+                fill_claim=self._intake.fill_claim,
                 has_draft=lambda: self._drafts.get() is not None,
                 record=self._record,
-                hand_over_by_claim=self._hand_over_by_claim,
+                hand_over=self._hand_over,
             ),
             place_id=self.place_id,
             is_booth=self.role == BOOTH,
@@ -106,6 +115,20 @@ class Station:
         )
         self.exchange = Exchange(
             db, self._journal, self._mirror, self._cloud_time, clock, self._lock
+        )
+        self.tags = TagOffice(
+            self._mirror, self._recorder, self._shift, self._lock, on_change=self._refresh
+        )
+        self.card_errands = CardErrands()
+        self.enrolment = Enrolment(
+            self._mirror,
+            self._recorder,
+            self._shift,
+            clock,
+            self._lock,
+            errands=self.card_errands,
+            is_online=lambda: self.uplink.is_online,
+            tell=self._tell,
         )
 
     def _note_start(self) -> None:
@@ -155,19 +178,36 @@ class Station:
         """A tag came to a reader: do what it means and tell every screen. Success has been
         committed before this returns."""
         with self._lock:
-            outcome = self._desk.handle(arrival, self._focus)
+            outcome = self._handle(arrival)
             if outcome.screen is not None:
                 self._focus = Focus(outcome.screen, outcome.visit_id, by_tag=True)
-        if outcome.key is not None:
-            self.feed.publish(outcome.message())
-        if outcome.event_type is not None:
-            self._refresh()
+        self._tell(outcome)
         return outcome
 
     def on_departure(self, departure: Departure) -> None:
         """A tag left a reader; if it was never read for certain, ask for it again."""
-        if not departure.confirmed:
+        if not departure.confirmed and not is_hint(departure.tag):
+            with self._lock:
+                if self.enrolment.took(departure.tag):
+                    return
             self.feed.publish(TapOutcome("warn", "tap.again").message())
+
+    def _handle(self, arrival: Arrival) -> TapOutcome:
+        screen = self._focus.screen
+        if self.enrolment.wants(arrival, screen):
+            return self.enrolment.take(arrival, screen)
+        if is_hint(arrival.tag):
+            self._sightings.note(arrival)
+            return TapOutcome(None)
+        return self._desk.handle(arrival, self._focus)
+
+    def _tell(self, outcome: TapOutcome) -> None:
+        """What came of a tap, to every screen; one that was left meanwhile is not opened again."""
+        if outcome.key is not None:
+            is_left = outcome.screen == ENROLL and self._focus.screen != ENROLL
+            self.feed.publish((replace(outcome, screen=None) if is_left else outcome).message())
+        if outcome.event_type is not None:
+            self._refresh()
 
     def focus(self, screen: str, visit_id: str | None = None) -> None:
         """Say which of `SCREENS` is open, because a tap may mean something to it."""
@@ -185,29 +225,16 @@ class Station:
         with self._lock:
             return self._drafts.get()
 
-    def edit_draft(
-        self,
-        *,
-        plate: str | None = None,
-        phone: str | None = None,
-        language: str | None = None,
-        claim_tag: str | None = None,
-        no_phone: bool | None = None,
-    ) -> Draft:
+    def edit_draft(self, **fields: Unpack[DraftFields]) -> Draft:
         """Change fields of the draft: None leaves a field as it is, "" clears it.
 
         Refusal `no_draft`, `bad_plate`, `bad_phone`, `landline_phone`, `bad_choice`,
-        `unknown_tag`, `wrong_tag_kind`, `tag_in_use`; then nothing has changed.
+        `unknown_tag`, `wrong_tag_kind`, `tag_lost`, `tag_retired`, `tag_in_use`,
+        `card_unproven`; then nothing has changed.
         """
         with self._lock:
             self._shift.touch()
-            return self._intake.edit(
-                plate=plate,
-                phone=phone,
-                language=language,
-                claim_tag=claim_tag,
-                no_phone=no_phone,
-            )
+            return self._intake.edit(**fields)
 
     def discard_draft(self) -> None:
         """Throw the draft away."""
@@ -284,12 +311,13 @@ class Station:
         *,
         code: str | None = None,
         claim_tag: str | None = None,
+        claim_url: str | None = None,
         reason: str | None = None,
     ) -> Card:
         """Give keys and car back against a proof (`states.PROOFS`) and what goes with it.
         Refusals: see `actions.check_hand_over` and `Proofs.check`."""
         with self._acting() as actor:
-            shown = Proof(proof, code, claim_tag, reason)
+            shown = Proof(proof, code, claim_tag, reason, claim_url_of(claim_url))
             self._hand_over(self._visit(visit_id), shown, actor)
             return self.card(visit_id)
 
@@ -321,6 +349,7 @@ class Station:
 
     def close(self) -> None:
         """End the screens' subscriptions and let the database go. Stop the sync first."""
+        self.enrolment.close()
         self.feed.close()
         self._db.close()
 
@@ -366,6 +395,3 @@ class Station:
         focus = self._focus
         is_by_tag = focus.by_tag and (focus.screen, focus.visit_id) == ("hand_over", visit.id)
         self._handing_over.give(visit, proof, actor, is_by_tag=is_by_tag, now=self.now())
-
-    def _hand_over_by_claim(self, visit: Visit, claim_tag: str, actor: Person) -> None:
-        self._hand_over(visit, Proof(states.PROOF_CLAIM_TAG, claim_tag=claim_tag), actor)

@@ -15,6 +15,7 @@ class StationStatus:
     this station (revoked, unknown_station, bad_signature, bad_request, too_large,
     journal_ahead, chain_broken). `damaged_journals`: names of database files that were found
     corrupt and set aside. `refused` counts events that the cloud keeps for a person to look at.
+    `mono_ns`: when this was asked, on the clock that the readers' times are of.
     """
 
     online: bool
@@ -29,3 +30,8 @@ class StationStatus:
     refused: int
     station_problem: str | None
     damaged_journals: tuple[str, ...]
+    mono_ns: int = 0
+
+    def age_s(self, mono_ns: int | None) -> int | None:
+        """How long before this was asked something of a reader was; None for what never was."""
+        return None if mono_ns is None else max(0, self.mono_ns - mono_ns) // 1_000_000_000

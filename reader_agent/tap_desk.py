@@ -6,20 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from reader_agent import actions
+from reader_agent.claim_check import claim_url_of
 from reader_agent.clock import Clock
 from reader_agent.draft import Draft
 from reader_agent.journal import NewEvent
 from reader_agent.mirror import Mirror
 from reader_agent.presence import Arrival
+from reader_agent.proofs import Proof
 from reader_agent.shift import Shift
-from reader_agent.tap_outcome import TapOutcome
-from reader_agent.tap_rule import Act, Decision, Tapped, decide
+from reader_agent.tap_outcome import TapOutcome, refused
+from reader_agent.tap_rule import Act, Decision, Scanned, Tapped, decide, decide_scan
 from schemas import events, states
-from schemas.district import BADGE, CLAIM_TAG, KEY_TAG, Person
+from schemas.district import BADGE, CLAIM_TAG, KEY_TAG, TAG_ACTIVE, Person
+from schemas.driver_qr import decode
 from schemas.problems import Refusal
 from schemas.visit import Visit
 
 _RECORDING = frozenset({Act.TAKE, Act.PARK, Act.READY})
+
+Scan = tuple[str, str]
+"""A ticket code and the four digits that prove it, as a driver's QR code holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,10 @@ class Counter:
     """What a tap can do at this station, given by it."""
 
     open_draft: Callable[[str], Draft]
-    fill_claim: Callable[[str], Draft]
+    fill_claim: Callable[[str, str | None], Draft]
     has_draft: Callable[[], bool]
     record: Callable[[NewEvent, Person], None]
-    hand_over_by_claim: Callable[[Visit, str, Person], None]
+    hand_over: Callable[[Visit, Proof, Person], None]
 
 
 class TapDesk:
@@ -67,7 +73,11 @@ class TapDesk:
 
     def handle(self, arrival: Arrival, focus: Focus) -> TapOutcome:
         """What came of it. A refusal is an outcome too: the person hears and reads why."""
-        decision = decide(self._look_up(arrival, focus))
+        scan = self._scan_of(arrival)
+        if scan is None:
+            decision = decide(self._look_up(arrival, focus))
+        else:
+            decision = self._decide_scan(scan, focus)
         if decision.act is Act.NOTHING:
             return TapOutcome(None)
         if decision.act in _RECORDING and self._is_repeat(decision):
@@ -75,16 +85,35 @@ class TapDesk:
                 Decision(Act.SAY, "tap.just_done", "warn", decision.visit), arrival
             )
         try:
-            event_type = self._carry_out(decision, arrival)
+            event_type = self._carry_out(decision, arrival, scan)
         except Refusal as refusal:
-            values = dict(refusal.context)
-            return TapOutcome("error", f"problem.{refusal.code}", values)
+            return refused(refusal)
         return self._outcome(decision, arrival, event_type)
+
+    def _scan_of(self, arrival: Arrival) -> Scan | None:
+        """The driver's QR code, where the arrival is one and no tag that was enrolled."""
+        is_text = arrival.text is not None and arrival.tag.startswith("code:")
+        if not is_text or not arrival.confirmed or arrival.tag in self._mirror.roster.tags:
+            return None
+        assert arrival.text is not None
+        return decode(arrival.text)
+
+    def _decide_scan(self, scan: Scan, focus: Focus) -> Decision:
+        visits = [visit for visit in self._mirror.visits() if visit.code == scan[0]]
+        return decide_scan(
+            Scanned(
+                visits=self._here_first(visits),
+                has_actor=self._shift.actor() is not None,
+                screen=focus.screen,
+                screen_visit_id=focus.visit_id,
+            )
+        )
 
     def _look_up(self, arrival: Arrival, focus: Focus) -> Tapped:
         roster, tag = self._mirror.roster, arrival.tag
         visits = self._here_first(self._mirror.with_tag(tag))
         terms = self._mirror.terms(visits[0].id) if visits else None
+        known = roster.tags.get(tag)
         return Tapped(
             is_confirmed=arrival.confirmed,
             kind=self._kind_of(tag, visits),
@@ -98,6 +127,7 @@ class TapDesk:
             has_draft=self._counter.has_draft(),
             screen=focus.screen,
             screen_visit_id=focus.visit_id,
+            status=known.status if known is not None else TAG_ACTIVE,
         )
 
     def _kind_of(self, tag: str, visits: tuple[Visit, ...]) -> str | None:
@@ -119,7 +149,9 @@ class TapDesk:
             return False
         return self._clock.mono_ns() - last[1] < self._repeat_ns
 
-    def _carry_out(self, decision: Decision, arrival: Arrival) -> str | None:
+    def _carry_out(
+        self, decision: Decision, arrival: Arrival, scan: Scan | None = None
+    ) -> str | None:
         """Do it; the type of the event that is now in the journal. Raises `Refusal`."""
         visit = decision.visit
         self._shift.touch()
@@ -131,10 +163,10 @@ class TapDesk:
         if decision.act is Act.OPEN_DRAFT:
             self._counter.open_draft(arrival.tag)
         elif decision.act is Act.FILL_CLAIM:
-            self._counter.fill_claim(arrival.tag)
+            self._counter.fill_claim(arrival.tag, claim_url_of(arrival.text))
         elif decision.act is Act.HAND_OVER:
             assert visit is not None
-            self._counter.hand_over_by_claim(visit, arrival.tag, self._actor())
+            self._counter.hand_over(visit, _proof_in(arrival, scan), self._actor())
             return events.VISIT_HANDED_OVER
         elif decision.act in _RECORDING:
             assert visit is not None
@@ -187,3 +219,11 @@ class TapDesk:
         elif visit is not None and visit.request is not None:
             values["place"] = roster.place_name(visit.request.booth_id)
         return values
+
+
+def _proof_in(arrival: Arrival, scan: Scan | None) -> Proof:
+    if scan is not None:
+        return Proof(states.PROOF_CODE, code=scan[1])
+    return Proof(
+        states.PROOF_CLAIM_TAG, claim_tag=arrival.tag, claim_url=claim_url_of(arrival.text)
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reader_agent.screen_feed import GO, SAY, ScreenMessage, Tone
+from schemas.problems import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,10 @@ class TapOutcome:
         """The same for the screens."""
         kind: Literal["go", "say"] = GO if self.screen else SAY
         return ScreenMessage(kind, self.screen, self.visit_id, self.key, self.values, self.tone)
+
+
+def refused(refusal: Refusal, screen: str | None = None) -> TapOutcome:
+    """A refusal is an outcome too: the person hears and reads why."""
+    is_counted = refusal.code == "bad_code" and "left" in refusal.context
+    code = "bad_code_left" if is_counted else refusal.code
+    return TapOutcome("error", f"problem.{code}", dict(refusal.context), screen)

@@ -3,8 +3,10 @@
 One table in prose. A badge makes its owner the actor. A key tag that is free opens a reception
 at a booth and is refused at a lot. A key tag that belongs to a car tells what the car did: it
 was taken, parked or brought; where it is ready, the tap opens the hand-over. A claim tag joins
-the reception that is open, proves a hand-over that is open, or opens its ticket. What cannot be
-told for certain records nothing.
+the reception that is open, proves a hand-over that is open, or opens its ticket. A tag that was
+lost or retired opens nothing and proves nothing, except that the key tag of a car which is still
+here opens its ticket: the car has to be served. A driver's QR code is the hand-over code, read
+instead of typed. What cannot be told for certain records nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +18,16 @@ from reader_agent.moves import Drive, next_drive
 from reader_agent.screen_feed import Tone
 from reader_agent.terms import PlannedMove
 from schemas import states
-from schemas.district import CLAIM_TAG, KEY_TAG
+from schemas.district import CLAIM_TAG, KEY_TAG, TAG_ACTIVE, TAG_LOST
 from schemas.visit import Visit
 
 TAP_KEYS: dict[str, tuple[str, ...]] = {
     "tap.again": (),
     "tap.unknown": ("tag",),
+    "tap.lost": ("label",),
+    "tap.retired": ("label",),
+    "tap.lost_key": ("label", "code"),
+    "tap.retired_key": ("label", "code"),
     "tap.badge_unknown": (),
     "tap.badge_first": (),
     "tap.signed_on": ("person",),
@@ -42,6 +48,7 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
     "tap.claim_in_use": ("label", "code"),
     "tap.claim_free": ("label",),
     "tap.claim_other": ("label",),
+    "tap.code_other": ("code",),
     "tap.ticket": ("code",),
 }
 """Every catalog key of a tap with the names of its values. A refusal says `problem.<code>`."""
@@ -65,7 +72,8 @@ class Act(Enum):
 class Tapped:
     """A tag on the reader and all that matters about it.
 
-    `kind` is key, claim or badge, None for a tag that nobody enrolled. `visits` are the open
+    `kind` is key, claim or badge, None for a tag that nobody enrolled; `status` is of
+    `schemas.district`. `visits` are the open
     visits that have the tag; `planned` is the plan for the first of them. `screen` is what is
     open on the touchscreen, `screen_visit_id` whom it is about.
     """
@@ -82,6 +90,18 @@ class Tapped:
     has_draft: bool
     screen: str
     screen_visit_id: str | None
+    status: str = TAG_ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A driver's QR code under the scanner. `visits` are the open ones of its ticket code; the
+    other fields are as for a tag."""
+
+    visits: tuple[Visit, ...]
+    has_actor: bool
+    screen: str
+    screen_visit_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,10 @@ class Decision:
     drive: Drive | None = None
 
 
+UNKNOWN = Decision(Act.SAY, "tap.unknown", "error")
+BADGE_FIRST = Decision(Act.SAY, "tap.badge_first", "warn")
+
+
 def decide(tapped: Tapped) -> Decision:
     """The rule. Never raises; what it decides is still checked when it is recorded."""
     if not tapped.is_confirmed:
@@ -103,11 +127,13 @@ def decide(tapped: Tapped) -> Decision:
     if tapped.has_owner:
         return Decision(Act.SIGN_ON, "tap.signed_on", "ok")
     if tapped.kind is None:
-        return Decision(Act.SAY, "tap.unknown", "error")
+        return UNKNOWN
+    if tapped.status != TAG_ACTIVE:
+        return _out_of_use(tapped)
     if tapped.kind not in (KEY_TAG, CLAIM_TAG):
         return Decision(Act.SAY, "tap.badge_unknown", "error")
     if not tapped.has_actor:
-        return Decision(Act.SAY, "tap.badge_first", "warn")
+        return BADGE_FIRST
     if len(tapped.visits) > 1:
         return Decision(Act.SAY, "tap.tag_shared", "error", tapped.visits[0], "ticket")
     visit = tapped.visits[0] if tapped.visits else None
@@ -116,6 +142,32 @@ def decide(tapped: Tapped) -> Decision:
     if visit is None:
         return _free_key(tapped)
     return _key_at_booth(tapped, visit) if tapped.is_booth else _key_at_lot(tapped, visit)
+
+
+def decide_scan(scanned: Scanned) -> Decision:
+    """The rule for a driver's QR code: a proof where its car is being handed over, else a quick
+    way to its ticket."""
+    if not scanned.has_actor:
+        return BADGE_FIRST
+    if not scanned.visits:
+        return Decision(Act.SAY, "problem.unknown_visit", "error")
+    first = scanned.visits[0]
+    if scanned.screen != "hand_over" or scanned.screen_visit_id is None:
+        return Decision(Act.SAY, "tap.ticket", "ok", first, "ticket")
+    for visit in scanned.visits:
+        if visit.id == scanned.screen_visit_id:
+            return Decision(Act.HAND_OVER, "tap.handed_over", "ok", visit, "queue")
+    return Decision(Act.SAY, "tap.code_other", "error", first, "ticket")
+
+
+def _out_of_use(tapped: Tapped) -> Decision:
+    is_lost = tapped.status == TAG_LOST
+    if tapped.kind != KEY_TAG or not tapped.visits:
+        return Decision(Act.SAY, "tap.lost" if is_lost else "tap.retired", "error")
+    if not tapped.has_actor:
+        return BADGE_FIRST
+    key = "tap.lost_key" if is_lost else "tap.retired_key"
+    return Decision(Act.SAY, key, "warn", tapped.visits[0], "ticket")
 
 
 def _free_key(tapped: Tapped) -> Decision:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from reader_agent.clock import Clock
 from reader_agent.cloud_time import CloudTime
 from reader_agent.config import Config
 from reader_agent.drivers.reader import ReaderHealth
@@ -31,6 +32,7 @@ class Vitals:
         journal: Journal,
         uplink: Uplink,
         cloud_time: CloudTime,
+        clock: Clock,
     ) -> None:
         self.readers: Callable[[], Iterable[ReaderHealth]] = tuple
         self._config = config
@@ -38,6 +40,7 @@ class Vitals:
         self._journal = journal
         self._uplink = uplink
         self._cloud_time = cloud_time
+        self._clock = clock
         self._last_counts: tuple[int, int | None, int] = (0, None, 0)
 
     def take(self) -> StationStatus:
@@ -57,6 +60,7 @@ class Vitals:
             refused=refused,
             station_problem=self._uplink.problem,
             damaged_journals=damaged_files(self._config.data_dir),
+            mono_ns=self._clock.mono_ns(),
         )
 
     def _counts(self) -> tuple[int, int | None, int]:

@@ -165,10 +165,13 @@ class StationKit:
         self.station.close()
         self.station = Station(self.config, self.clock)
 
-    def tap(self, tag: str, *, confirmed: bool = True, pause_s: float = 10) -> TapOutcome:
-        """A tag comes to the reader, some time after the one before."""
+    def tap(
+        self, tag: str, *, confirmed: bool = True, pause_s: float = 10, text: str | None = None
+    ) -> TapOutcome:
+        """A tag comes to the reader, some time after the one before; `text` is what it says."""
         self.clock.advance(pause_s)
-        return self.station.on_arrival(Arrival(tag, "em125", self.clock.mono_ns(), confirmed))
+        arrival = Arrival(tag, "em125", self.clock.mono_ns(), confirmed, text=text)
+        return self.station.on_arrival(arrival)
 
     def receive(
         self, tag: str = KEY_1, *, plate: str = "AB1234", phone: str | None = None, claim: str = ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from booth_ui.desk import station
+from booth_ui.desk import station, viewer
 from booth_ui.page import opened, show
+from booth_ui.reader_words import reader_words
 
 blueprint = Blueprint("status", __name__)
 
@@ -29,4 +30,9 @@ def status() -> Response:
     opened("status")
     now = at.status()
     problem = now.station_problem if now.station_problem in PROBLEMS else "other"
-    return show("status.html", status=now, problem_key=f"station_problem.{problem}")
+    return show(
+        "status.html",
+        status=now,
+        readers=reader_words(now, viewer()),
+        problem_key=f"station_problem.{problem}",
+    )

@@ -98,9 +98,14 @@ function listen() {
     if (isSomebodyElse(message)) refresh(true);
   });
   on("go", (message) => {
-    // Where the tap leads to the screen that is open, drawing it anew is enough, and calmer.
-    const done = message.path && message.path !== location.pathname ? go(message.path) : refresh(true);
-    done.then(() => said(message));
+    if (message.path && message.path !== location.pathname) {
+      go(message.path).then(() => said(message));
+      return;
+    }
+    // Where the tap leads to the screen that is open, drawing it anew is enough, and calmer. It is
+    // said at once: of two in a row the first drawing may end last, and would have the last word.
+    said(message);
+    refresh(true);
   });
   for (const name of ["close", "error", "before:connection"]) {
     stream.addEventListener(`htmx:sse:${name}`, () => {

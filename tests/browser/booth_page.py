@@ -73,6 +73,19 @@ class Complaints:
             self.lines.append(message.text)
 
 
+def complaints_of(page: Page) -> Complaints:
+    """Note what the console of `page` says from now on."""
+    complaints = Complaints()
+    complaints.listen(page)
+    return complaints
+
+
+def measure(page: Page, where: str) -> None:
+    """Fail for a page that scrolls, a target or a letter too small, or a word that is cut."""
+    found = {"at": where, **page.evaluate(MEASURE)}
+    assert found == {"at": where, **CLEAN}
+
+
 @contextmanager
 def served(station: Station) -> Iterator[str]:
     """The touchscreen of `station` on a free port, as its address without the last slash."""

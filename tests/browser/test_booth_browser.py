@@ -14,11 +14,10 @@ from reader_agent.drivers.serial_port import PortHealth
 from tests.booth_evening import ANA, CLAIMS, EVA, KEYS, ROSA, STRANGER, Evening, good_reader
 from tests.browser.accessibility import violations
 from tests.browser.booth_page import (
-    CLEAN,
-    MEASURE,
-    Complaints,
     busy_evening,
     choose,
+    complaints_of,
+    measure,
     served,
     type_on_keypad,
 )
@@ -45,19 +44,6 @@ def url(evening: Evening) -> Iterator[str]:
     """Where the booth's touchscreen is served."""
     with served(evening.booth) as url:
         yield url
-
-
-def complaints_of(page: Page) -> Complaints:
-    """Note what the console of `page` says from now on."""
-    complaints = Complaints()
-    complaints.listen(page)
-    return complaints
-
-
-def measure(page: Page, where: str) -> None:
-    """Fail for a page that scrolls, a target or a letter too small, or a word that is cut."""
-    found = {"at": where, **page.evaluate(MEASURE)}
-    assert found == {"at": where, **CLEAN}
 
 
 @pytest.mark.parametrize(

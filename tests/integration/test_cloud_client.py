@@ -117,6 +117,41 @@ def test_the_request_is_signed_as_it_is_sent(cloud: LoopbackCloud, client: Cloud
     assert not is_signed(public_key, headers, "POST", "/v1/sync", body + b" ")
 
 
+CARD_KEYS = {"keys": [f"{slot:02X}" * 16 for slot in range(5)], "url": "https://v.example/t"}
+
+
+def test_the_keys_of_a_card_are_asked_for_with_a_signature(
+    cloud: LoopbackCloud, client: CloudClient
+) -> None:
+    cloud.handle = lambda request, _body: reply(request, 200, CARD_KEYS)
+    keys = client.card_keys("nfca:04C767F2066180", "sofia")
+    assert (keys.meta, keys.url) == (b"\x01" * 16, "https://v.example/t")
+    ((headers, body),) = cloud.requests
+    assert json.loads(body) == {"tag": "nfca:04C767F2066180", "actor": "sofia"}
+    assert headers["Content-Type"] == "application/json"
+    assert is_signed(public_key_of(PRIVATE_KEY), headers, "POST", "/v1/cards/keys", body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "problem"),
+    [
+        (403, {"code": "not_allowed"}, fault.TURNED_AWAY, "not_allowed"),
+        (422, {"code": "tag_random"}, fault.BAD_REQUEST, "tag_random"),
+        (404, b"<html>", fault.BAD_REQUEST, "404"),
+        (200, b"<html>a captive portal</html>", fault.BAD_ANSWER, "card_keys"),
+        (200, CARD_KEYS | {"keys": ["00"]}, fault.BAD_ANSWER, "card_keys"),
+    ],
+)
+def test_a_card_gets_no_keys_for_a_reason_that_holds_none(
+    cloud: LoopbackCloud, client: CloudClient, status: int, body: Any, code: str, problem: str
+) -> None:
+    cloud.handle = lambda request, _body: reply(request, status, body)
+    with pytest.raises(CloudLost) as error:
+        client.card_keys("nfca:04C767F2066180", "sofia")
+    assert (error.value.code, error.value.problem) == (code, problem)
+    assert error.value.__cause__ is None
+
+
 def test_a_long_body_is_packed_and_the_packed_bytes_are_signed(
     cloud: LoopbackCloud, client: CloudClient
 ) -> None:

@@ -17,13 +17,19 @@ import schemas
 from booth_ui import ticket_actions
 from booth_ui.card_view import HELD_REASONS
 from booth_ui.desk import TRANSLATIONS
+from booth_ui.reader_words import FAMILIES, FAULTS
 from booth_ui.screens.hand_over import REASONS
 from booth_ui.screens.receive import STEPS as RECEIVE_STEPS
 from booth_ui.screens.status import PROBLEMS
+from booth_ui.screens.tags import REASONS as TAG_REASONS
 from booth_ui.ticket_steps import STEPS
+from reader_agent import enrol_plan
+from reader_agent.enrol_plan import ENROLL_KEYS
+from reader_agent.tag_office import GROUPS
 from reader_agent.tap_rule import TAP_KEYS
 from schemas import states
 from schemas.catalog import LANGUAGES, Catalog
+from schemas.district import TAG_LOST, TAG_STATUSES
 from schemas.problems import HTTP_STATUS
 
 UI = Path(booth_ui.__file__).parent
@@ -32,6 +38,7 @@ KEY = re.compile(r"""["']([a-z][a-z_]*\.[a-z][a-z_]*[a-z])["']""")
 NO_KEYS = {"icons.html", "forms.html", "rows.html", "base.html", "booth.css", "booth.js"}
 # They have nothing to do with a screen; their dotted names are log lines and files.
 NO_SCREENS = {"build_assets.py", "run.py"}
+ENROLL_STEPS = set(enrol_plan.STEPS) - {enrol_plan.DONE}
 ROUTES = {"watch.watch", "watch.alive", "settings.change", "receive.keep_typing", "lock.lock"}
 
 # Keys that are put together from a name, one by one.
@@ -41,6 +48,8 @@ DYNAMIC = {
     *(f"storage.{name}" for name in ("ok", "full", "fault")),
     *(f"station_problem.{name}" for name in (*PROBLEMS, "other")),
     *(f"reader.{name}" for name in ("waiting", "open", "lost")),
+    *(f"reader_family.{name}" for name in FAMILIES),
+    *(f"reader_fault.{name}" for name in (*FAULTS, "other")),
     *(f"language.{name}" for name in LANGUAGES),
     *(f"step.{name}" for name in STEPS),
     *(f"receive.step_{name}" for name in RECEIVE_STEPS),
@@ -51,6 +60,14 @@ DYNAMIC = {
     *(f"reason.{name}" for name in REASONS),
     *(f"done.{name}" for name in ("take", "ready", "cancel_request")),
     *(f"do.{name}_to" for name in ("take", "take_back")),
+    *(f"tag_group.{name}" for name in (*GROUPS, TAG_LOST)),
+    *(f"tag_kind.{name}" for name in GROUPS),
+    *(f"tag_{part}.{status}" for part in ("status", "do", "then") for status in TAG_STATUSES),
+    *(f"tag_reason.{name}" for names in TAG_REASONS.values() for name in names),
+    *(f"done.tag_{status}" for status in TAG_STATUSES),
+    *(f"enroll_{part}.{name}" for part in ("hint", "tap") for name in GROUPS),
+    *(f"enroll.step_{name}" for name in ENROLL_STEPS),
+    *ENROLL_KEYS,
     *TAP_KEYS,
 }
 
@@ -132,22 +149,23 @@ def test_whatever_the_station_refuses_is_said_in_words(language: str) -> None:
     }
     codes |= {"storage_full", "storage_fault", "landline_phone"}
 
-    missing = {code for code in codes if f"problem.{code}" not in words_of(language)}
-    assert missing - {"foreign_origin"} == set()
+    codes |= set(HTTP_STATUS)
+    assert {code for code in codes if f"problem.{code}" not in words_of(language)} == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_said_of_a_tap_uses_only_what_the_station_gives(language: str) -> None:
     words = words_of(language)
 
-    assert {key for key, names in TAP_KEYS.items() if places_in(words[key]) - set(names)} == set()
+    said = TAP_KEYS | ENROLL_KEYS
+    assert {key for key, names in said.items() if places_in(words[key]) - set(names)} == set()
 
 
 def test_a_problem_says_no_code_and_needs_no_values() -> None:
     problems = {key: text for key, text in words_of("es").items() if key.startswith("problem.")}
 
     with_places = {key for key, text in problems.items() if places_in(text)}
-    assert with_places == {"problem.bad_code_left"}
+    assert with_places == {"problem.bad_code_left", "problem.tag_in_use_by"}
     assert [key for key, text in problems.items() if "_" in text] == []
 
 

@@ -189,7 +189,7 @@ def test_the_status_screen_says_each_part_in_words(screen: FlaskClient, evening:
 
     shown = text_of(screen.get("/status"))
 
-    for words in ("Red", "Por enviar", "Lector em125 Conectado", "Hora", "Disco"):
+    for words in ("Red", "Por enviar", "Lector em125 Puerto abierto", "Hora", "Disco"):
         assert words in shown
 
 

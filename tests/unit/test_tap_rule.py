@@ -10,7 +10,7 @@ import pytest
 
 from reader_agent import tap_desk, tap_rule
 from reader_agent.moves import Drive
-from reader_agent.tap_rule import TAP_KEYS, Act, Tapped, decide
+from reader_agent.tap_rule import TAP_KEYS, Act, Scanned, Tapped, decide, decide_scan
 from reader_agent.terms import PlannedMove
 from schemas.visit import Fact, Visit, fold
 from tests.visit_facts import (
@@ -224,6 +224,44 @@ def test_the_claim_tag_of_another_car_completes_nothing() -> None:
 def test_a_claim_tag_otherwise_opens_the_ticket_of_its_car() -> None:
     decision = decide(_bound(AT_BOOTH, *PARKED, kind="claim"))
     assert (decision.act, decision.screen) == (Act.SAY, "ticket")
+
+
+@pytest.mark.parametrize("kind", ["key", "claim", "badge"])
+@pytest.mark.parametrize(("status", "key"), [("lost", "tap.lost"), ("retired", "tap.retired")])
+def test_a_tag_out_of_use_says_so_before_anything_else(kind: str, status: str, key: str) -> None:
+    decision = decide(replace(AT_BOOTH, kind=kind, status=status, has_actor=False))
+    assert (decision.act, decision.key, decision.tone) == (Act.SAY, key, "error")
+
+
+@pytest.mark.parametrize("tapped", [AT_BOOTH, AT_LOT])
+def test_the_key_tag_of_a_car_that_is_here_opens_its_ticket_though_it_was_lost(
+    tapped: Tapped,
+) -> None:
+    decision = decide(_bound(tapped, *PARKED, requested(4, "herrera"), status="lost"))
+    assert (decision.act, decision.key, decision.screen) == (Act.SAY, "tap.lost_key", "ticket")
+
+
+def test_a_lost_claim_tag_completes_no_hand_over() -> None:
+    tapped = _bound(AT_BOOTH, *READY, kind="claim", screen="hand_over", screen_visit_id=VISIT)
+    decision = decide(replace(tapped, status="lost"))
+    assert (decision.act, decision.key) == (Act.SAY, "tap.lost")
+
+
+SCANNED = Scanned(visits=(), has_actor=True, screen="queue", screen_visit_id=None)
+
+
+def test_a_drivers_code_proves_only_the_car_on_the_screen() -> None:
+    scanned = replace(SCANNED, visits=(_visit(*READY),), screen="hand_over")
+    assert decide_scan(replace(scanned, screen_visit_id=VISIT)).act is Act.HAND_OVER
+    assert decide_scan(replace(scanned, screen_visit_id="other")).key == "tap.code_other"
+    assert decide_scan(replace(scanned, screen_visit_id=None)).key == "tap.ticket"
+    assert decide_scan(replace(scanned, screen="ticket", screen_visit_id=VISIT)).act is Act.SAY
+
+
+def test_a_drivers_code_needs_an_actor_and_an_open_ticket() -> None:
+    scanned = replace(SCANNED, visits=(_visit(*READY),), screen="hand_over", screen_visit_id=VISIT)
+    assert decide_scan(replace(scanned, has_actor=False)).key == "tap.badge_first"
+    assert decide_scan(SCANNED).key == "problem.unknown_visit"
 
 
 def test_every_key_that_can_be_said_is_listed_for_the_catalogs() -> None:
