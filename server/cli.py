@@ -17,6 +17,7 @@ from server.database import Database, DatabaseError
 from server.district import current_version, load_district, read_district
 from server.logs import configure_logs
 from server.master_key import KeyFileError, load_master_key
+from server.sun_command import sun
 
 T = TypeVar("T")
 
@@ -191,6 +192,9 @@ def rebuild(ctx: click.Context, write: bool) -> None:
         click.echo(line)
     click.echo(f"{len(lines)} differences")
     ctx.exit(1 if lines else 0)
+
+
+main.add_command(sun)
 
 
 @main.command()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from schemas import events
 from schemas.chain import genesis, seal
 from schemas.ids import uuid7
-from server import clock
+from server import clock, tags
 from server.models import EventRow, JournalRow
 
 # One process is one boot: the monotonic clock of another process says nothing here.
@@ -23,10 +23,11 @@ TIME_WALL = "wall"
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What is to be recorded: the parts of an event that its writer decides."""
+    """What is to be recorded: the parts of an event that its writer decides. `visit_id` is None,
+    and `step` 0, for what is about no visit."""
 
     type: str
-    visit_id: str
+    visit_id: str | None
     step: int
     actor: str | None
     data: dict[str, object]
@@ -60,6 +61,7 @@ def record(session: Session, deed: Deed, version: int, now: datetime) -> EventRo
         event_id=event.id,
         type=event.type,
         visit_id=event.visit_id,
+        tag_id=tags.tag_of(event),
         place_id=None,
         actor=event.actor,
         at=now,

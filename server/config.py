@@ -54,6 +54,12 @@ class Config:
     station_silent_s: int
     page_rows: int
     day_starts_hour: int
+    tap_session_s: int
+    tap_failures_per_address: int
+    tap_failures_per_card: int
+    tap_failures_s: int
+    card_reads_keep_s: int
+    card_keys_per_hour: int
 
     @property
     def key_file(self) -> Path:
@@ -144,7 +150,20 @@ def _read(env: Env) -> Config:
         station_silent_s=env.int("STATION_SILENT_S", 90, validate=positive),
         page_rows=env.int("PAGE_ROWS", 200, validate=positive),
         day_starts_hour=env.int("DAY_STARTS_HOUR", 6, validate=validate.Range(0, 23)),
+        **_read_cards(env),
     )
+
+
+def _read_cards(env: Env) -> dict[str, int]:
+    positive = validate.Range(min=1)
+    return {
+        "tap_session_s": env.int("TAP_SESSION_S", 1800, validate=positive),
+        "tap_failures_per_address": env.int("TAP_FAILURES_PER_ADDRESS", 60, validate=positive),
+        "tap_failures_per_card": env.int("TAP_FAILURES_PER_CARD", 20, validate=positive),
+        "tap_failures_s": env.int("TAP_FAILURES_S", 600, validate=positive),
+        "card_reads_keep_s": env.int("CARD_READS_KEEP_S", 90 * 24 * 3600, validate=positive),
+        "card_keys_per_hour": env.int("CARD_KEYS_PER_HOUR", 120, validate=positive),
+    }
 
 
 def _in_words(error: EnvValidationError) -> list[str]:

@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 T = TypeVar("T")
 
@@ -60,6 +62,14 @@ class Database:
     def _once(engine: Engine, work: Callable[[Session], T]) -> T:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             return work(session)
+
+
+def insert_missing(session: Session, table: type[DeclarativeBase], **values: object) -> None:
+    """Insert a row unless its key is there. Two may do so at once, and both go on."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(sqlite_insert(table).values(values).on_conflict_do_nothing())
+    else:
+        session.execute(postgres_insert(table).values(values).on_conflict_do_nothing())
 
 
 def retrying(work: Callable[[], T]) -> T:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from sqlalchemy.orm import Session
 from schemas.district import BOOTH, LOT, District, DistrictSchema, Person
 from schemas.events import describe
 from schemas.problems import Refusal
+from server import tags
 from server.models import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
 
 DISTRICT_ID = "district"
+# What has happened to a tag since it was enrolled: an old file must not bring a lost one back.
+_NOT_OF_THE_FILE = ("status", "is_secure")
 
 
 def next_version(session: Session) -> int:
@@ -74,18 +77,34 @@ def load_district(session: Session, district: District) -> int:
     row.name, row.timezone = district.name, district.timezone
     row.is_illustrative = district.is_illustrative
     near = lots_nearest_first(session)
-    _free_badges(session, district.people, version)
+    people = _with_badges_as_enrolled(session, district.people)
+    _free_badges(session, people, version)
     for place in district.places:
         _put(session, PlaceRow, asdict(place), version)
-    for person in district.people:
+    for person in people:
         _put(session, PersonRow, {**asdict(person), "roles": list(person.roles)}, version)
     for tag in district.tags:
-        _put(session, TagRow, asdict(tag), version)
+        _put(session, TagRow, asdict(tag), version, _NOT_OF_THE_FILE)
     for leg in district.travel:
         session.merge(TravelRow(**asdict(leg)))
     session.flush()
+    # What was marked before anybody said what it is.
+    tags.refold(session, [tag.id for tag in district.tags], version)
     _tell_nearest(session, near, version)
     return version
+
+
+def _with_badges_as_enrolled(session: Session, people: Sequence[Person]) -> list[Person]:
+    """The file's people, but with the badges that somebody has enrolled since it was written."""
+    known = {row.id: row for row in session.scalars(select(PersonRow))}
+    enrolled = set(session.scalars(select(TagRow.id).where(TagRow.enrolled_event.is_not(None))))
+    told = []
+    for person in people:
+        row = known.get(person.id)
+        if person.badge_tag in enrolled or (row is not None and row.badge_event is not None):
+            person = replace(person, badge_tag=None if row is None else row.badge_tag)
+        told.append(person)
+    return told
 
 
 def _free_badges(session: Session, people: Sequence[Person], version: int) -> None:
@@ -105,11 +124,20 @@ def _tell_nearest(session: Session, before: Mapping[str, list[str]], version: in
     session.execute(update(PlaceRow).where(PlaceRow.id.in_(moved)).values(version=version))
 
 
-def _put(session: Session, table: type[Mirrored], values: dict[str, Any], version: int) -> None:
+def _put(
+    session: Session,
+    table: type[Mirrored],
+    values: dict[str, Any],
+    version: int,
+    settled: Collection[str] = (),
+) -> None:
+    """Add a row or change it; of a row that is known, the `settled` columns stay as they are."""
     known = session.get(table, values["id"])
     if known is None:
         session.add(table(**values, version=version))
-    elif any(getattr(known, name) != value for name, value in values.items()):
+        return
+    values = {name: value for name, value in values.items() if name not in settled}
+    if any(getattr(known, name) != value for name, value in values.items()):
         for name, value in values.items():
             setattr(known, name, value)
         known.version = version

@@ -127,7 +127,13 @@ def _person_view(row: PersonRow) -> dict[str, Any]:
 
 
 def _tag_view(row: TagRow) -> dict[str, Any]:
-    return {"id": row.id, "kind": row.kind, "label": row.label}
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "label": row.label,
+        "status": row.status,
+        "is_secure": row.is_secure,
+    }
 
 
 def _newer_events(cursor: int) -> Select[EventRow]:

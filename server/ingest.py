@@ -17,7 +17,7 @@ from schemas.events import Event, EventError
 from schemas.guest import Guest
 from schemas.ids import uuid7
 from schemas.problems import Refusal
-from server import follow_up, guests, shifts, visits
+from server import card_proofs, follow_up, guests, shifts, tags, visits
 from server.config import Config
 from server.dispatch.replan import replan
 from server.district import next_version
@@ -228,6 +228,7 @@ def _row(intake: _Intake, event: Event, line: bytes) -> EventRow:
         event_id=event.id,
         type=event.type,
         visit_id=event.visit_id,
+        tag_id=tags.tag_of(event),
         place_id=event.place_id,
         actor=event.actor,
         at=at,
@@ -262,9 +263,11 @@ def _apply(intake: _Intake, config: Config, key: MasterKey) -> None:
     """What follows from the new events, in the same transaction."""
     session, version, now = intake.session, intake.version, intake.now
     shifts.note(session, intake.rows)
+    tags.note(session, intake.rows, version)
     touched = {row.visit_id for row in intake.rows if row.visit_id is not None}
     refolded = visits.refold(session, touched, version)
     follow_up.after(session, config, key, refolded.changes, now)
+    card_proofs.note(session, config, key, intake.rows, now)
     for row in intake.rows:
         reason = refolded.held.get(row.event_id)
         if reason is not None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from schemas.district import TAG_ACTIVE
 from schemas.problems import Refusal
 from server.master_key import MasterKey
-from server.models import LinkRow, VisitRow
+from server.models import LinkRow, TagRow, VisitRow
 
 
 def token_of(key: MasterKey, visit_id: str) -> str:
@@ -30,8 +32,10 @@ def open_link(session: Session, key: MasterKey, visit_id: str, now: datetime) ->
 
 
 def expire_links(session: Session, ends_at: Mapping[str, datetime]) -> None:
-    """Let the links of these visits end with the time in which a claim may be made."""
-    for link in session.scalars(select(LinkRow).where(LinkRow.visit_id.in_(ends_at))):
+    """Let the links of these visits end with the time in which a claim may be made. What a tap
+    opened has an end of its own."""
+    sent = select(LinkRow).where(LinkRow.visit_id.in_(ends_at), ~LinkRow.by_tap)
+    for link in session.scalars(sent):
         link.expires_at = ends_at[link.visit_id]
 
 
@@ -39,20 +43,49 @@ def keep_link(session: Session, visit_id: str) -> None:
     """Let the links of an open visit have no end."""
     session.execute(
         update(LinkRow)
-        .where(LinkRow.visit_id == visit_id, LinkRow.expires_at.is_not(None))
+        .where(LinkRow.visit_id == visit_id, ~LinkRow.by_tap, LinkRow.expires_at.is_not(None))
         .values(expires_at=None)
     )
 
 
-def find_visit(session: Session, token: str, now: datetime) -> VisitRow:
-    """The visit behind a token, or `Refusal` `unknown_link` / `expired_link`."""
+def open_tap(session: Session, visit_id: str, now: datetime, keep_s: int) -> str:
+    """A token for whoever has just tapped the visit's claim card: 256 random bits, kept only as
+    a hash, and good for `keep_s` seconds."""
+    session.execute(delete(LinkRow).where(LinkRow.by_tap, LinkRow.expires_at <= now))
+    token = secrets.token_urlsafe(32)
+    ends_at = now + timedelta(seconds=keep_s)
+    session.add(
+        LinkRow(
+            token_hash=hash_of(token),
+            visit_id=visit_id,
+            created_at=now,
+            expires_at=ends_at,
+            by_tap=True,
+        )
+    )
+    return token
+
+
+def find_visit(session: Session, token: str, now: datetime, *, by_tap: bool = False) -> VisitRow:
+    """The visit behind a token, or `Refusal` `unknown_link` / `expired_link`.
+
+    `by_tap`: the token is a cookie's. Neither kind opens what the other one does, and a card that
+    was lost meanwhile opens nothing more.
+    """
     link = session.get(LinkRow, hash_of(token))
     visit = None if link is None else session.get(VisitRow, link.visit_id)
-    if link is None or visit is None:
+    if link is None or visit is None or link.by_tap != by_tap:
+        raise Refusal("unknown_link")
+    if by_tap and not _has_active_card(session, visit):
         raise Refusal("unknown_link")
     if link.expires_at is not None and link.expires_at <= now:
         raise Refusal("expired_link")
     return visit
+
+
+def _has_active_card(session: Session, visit: VisitRow) -> bool:
+    card = None if visit.claim_tag is None else session.get(TagRow, visit.claim_tag)
+    return card is not None and card.status == TAG_ACTIVE
 
 
 def hash_of(token: str) -> str:

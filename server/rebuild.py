@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from server import shifts, visits
+from server import shifts, tags, visits
 from server.district import next_version
-from server.models import EventRow, MoveRow, RequestRow, ShiftRow, Table, VisitRow
+from server.models import (
+    EventRow,
+    MoveRow,
+    PersonRow,
+    RequestRow,
+    ShiftRow,
+    Table,
+    TagRow,
+    VisitRow,
+)
 from server.visits import OPEN
 
 # What is decided rather than recorded (plans) or counts the decisions (versions) is not compared.
 _DECIDED = {"version", "opened_at", "planned_start_at", "planned_done_at", "why"}
-_FOLDED: tuple[type[Table], ...] = (VisitRow, RequestRow, MoveRow, ShiftRow)
+_FOLDED: tuple[type[Table], ...] = (VisitRow, RequestRow, MoveRow, ShiftRow, TagRow, PersonRow)
+# Of a tag and of a person, the district file says the rest.
+_FROM_EVENTS: Mapping[type[Table], Collection[str]] = {
+    TagRow: ("status", "is_secure", "is_original", "enrolled_event"),
+    PersonRow: ("badge_tag", "badge_event", "badge_at"),
+}
 
 
 def folded_rows(session: Session) -> dict[str, dict[str, Any]]:
     """All rows that are folds of events, by table and key, without what was only decided."""
     found: dict[str, dict[str, Any]] = {}
     for table in _FOLDED:
-        names = [c.key for c in table.__table__.columns if c.key not in _DECIDED]
+        names = _FROM_EVENTS.get(table) or [
+            c.key for c in table.__table__.columns if c.key not in _DECIDED
+        ]
         keys = [c.key for c in table.__table__.primary_key]
         for row in session.scalars(select(table)):
             if isinstance(row, MoveRow) and row.state == OPEN:
@@ -35,7 +51,8 @@ def folded_rows(session: Session) -> dict[str, dict[str, Any]]:
 def rebuild(session: Session) -> list[str]:
     """Delete the folded rows, fold all events again, and name what differs from before.
 
-    Sends nothing and plans nothing. The open moves are left for the next plan.
+    Sends nothing and plans nothing. The open moves are left for the next plan; tags and people
+    stay, and only what their enrolments and marks say is read anew.
     """
     before = folded_rows(session)
     version = next_version(session)
@@ -43,7 +60,9 @@ def rebuild(session: Session) -> list[str]:
     session.execute(delete(MoveRow).where(MoveRow.state != OPEN))
     session.execute(delete(ShiftRow))
     session.execute(delete(VisitRow))
+    session.execute(update(PersonRow).values(badge_event=None, badge_at=None))
     session.expire_all()
+    tags.refold(session, tags.all_with_events(session), version)
     shifts.note(
         session,
         session.scalars(

@@ -117,8 +117,9 @@ def _do(
     version: int,
     now: datetime,
 ) -> VisitRow:
-    cloud_journal.record(session, deed, version, now)
-    refolded = visits.refold(session, [deed.visit_id], version)
+    row = cloud_journal.record(session, deed, version, now)
+    assert row.visit_id is not None
+    refolded = visits.refold(session, [row.visit_id], version)
     follow_up.after(session, config, key, refolded.changes, now)
     replan(session, config, version, now)
-    return visits.get_row(session, deed.visit_id)
+    return visits.get_row(session, row.visit_id)

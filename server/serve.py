@@ -1,17 +1,38 @@
 """Serving the application with gunicorn.
 
 One process with threads: stations hold long polls open, and a waiting thread costs next to
-nothing. No access log: its lines would hold the drivers' tokens.
+nothing. No access log: its lines would hold the drivers' tokens and what their cards said.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from server.app import create_app
 from server.config import Config
+
+
+class QuietLogger(Logger):
+    """Says that a request went wrong, but never which address was asked for: in a driver's there
+    is a token, or what a card said."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set up as gunicorn does, and hide the addresses."""
+        super().setup(cfg)
+        self.error_log.addFilter(hide_address)
+
+
+def hide_address(record: logging.LogRecord) -> bool:
+    """Leave out what gunicorn quotes of a request. A filter of logging: the record passes."""
+    said = str(record.msg)
+    for beginning in ("Error handling request", "Invalid request"):
+        if said.startswith(beginning):
+            record.msg, record.args = beginning, ()
+    return True
 
 
 class _Server(BaseApplication):
@@ -31,6 +52,7 @@ class _Server(BaseApplication):
             "graceful_timeout": 5,
             "keepalive": 5,
             "loglevel": "warning",
+            "logger_class": QuietLogger,
             "proc_name": "valet-server",
             "control_socket_disable": True,
         }

@@ -113,6 +113,10 @@ def _moved(played: Played, folder: Path, url: str) -> Evening:
     story = copy.copy(original.story)
     story.now, story.config = played.ended_at, services_of(app).config
     story.database = services_of(app).database
+    story.journals = {
+        place_id: replace(journal, lines=[], guests=[])
+        for place_id, journal in original.story.journals.items()
+    }
     story.visits = [replace(visit, story=story) for visit in original.story.visits]
     by_id = {visit.id: visit for visit in story.visits}
     return Evening(

@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 from schemas.events import describe
 from schemas.guest import GuestSchema
 from schemas.problems import Refusal
-from schemas.signing import STATION_HEADER, is_signed
 from schemas.sync import CONTENT_TYPE, SyncAnswerSchema, SyncHeaderSchema
 from server import clock
 from server.api.route import STATION, problems
+from server.api.station_auth import authenticate
 from server.app import Services, services
 from server.downlink import News, news
 from server.ingest import Batch, Receipt, ingest, note_contact
@@ -63,7 +63,7 @@ _PROBLEMS = {
 def sync() -> dict[str, Any]:
     """Take in a station's next events and tell it what changed in the district."""
     found = services()
-    station = _authenticate(found)
+    station = authenticate(found)
     header, lines = _parse(found)
     batch = Batch(
         station_id=station.id,
@@ -79,25 +79,6 @@ def sync() -> dict[str, Any]:
     cursor = header["cursor"]
     fresh = None if cursor is None else _wait_for_news(found, batch, header, bool(lines))
     return _answer(receipt, cursor, fresh)
-
-
-def _authenticate(found: Services) -> StationRow:
-    station_id = request.headers.get(STATION_HEADER, "")
-    station = found.database.read(lambda session: session.get(StationRow, station_id))
-    if station is None:
-        raise Refusal("unknown_station")
-    signed = is_signed(
-        bytes.fromhex(station.public_key),
-        dict(request.headers.items()),
-        request.method,
-        request.path,
-        request.get_data(cache=True),
-    )
-    if not signed:
-        raise Refusal("bad_signature")
-    if station.is_revoked:
-        raise Refusal("revoked_station")
-    return station
 
 
 def _parse(found: Services) -> tuple[dict[str, Any], list[bytes]]:

@@ -1,7 +1,8 @@
-"""The driver's page behind the link of the text message."""
+"""The driver's pages: behind the link of the text message, and behind a tap of the claim card."""
 
 from __future__ import annotations
 
-from server.driver.routes import blueprint
+from server.driver import routes, tap
+from server.driver.blueprint import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "routes", "tap"]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from schemas import states
 from schemas.catalog import Catalog
+from schemas.driver_qr import encode
 from server.driver.stay import Stay
 from server.driver.times import NOW, field_of, offered
 from server.local_time import clock_text, window_text
@@ -80,6 +81,8 @@ class Page:
     arrival: Arrival | None
     line: str | None
     handover_code: str | None
+    handover_qr: str | None
+    card_help: str | None
     steps: tuple[Step, ...]
     ask: Ask | None
     can_cancel: bool
@@ -119,6 +122,8 @@ def make_page(stay: Stay, reader: Reader, chosen: tuple[str, str] | None = None)
         arrival=_arrival(stay, tone, reader),
         line=None if tone == HELD else _line(stay, reader),
         handover_code=stay.code,
+        handover_qr=None if stay.code is None else encode(stay.visit.code, stay.code),
+        card_help=reader.say("card.help") if stay.by_tap and tone == READY else None,
         steps=_steps(stay, reader),
         ask=_ask(stay, tone, reader, chosen),
         can_cancel=_may_still_change(stay, tone) and _is_asked(stay),

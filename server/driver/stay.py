@@ -40,6 +40,7 @@ class Stay:
 
     `place_in_line` counts from 1 and is None for who is not waiting in it; `code` is the
     hand-over code, only while it may be shown; `plate` is None if the record was erased.
+    `by_tap`: a tap of the claim card has opened it, so there never is a code.
     """
 
     visit: VisitRow
@@ -52,11 +53,17 @@ class Stay:
     plate: str | None
     code: str | None
     zone: ZoneInfo
+    by_tap: bool = False
 
 
-def find_stay(session: Session, key: MasterKey, token: str, now: datetime) -> Stay:
-    """The stay behind a link's token. Raises `Refusal` `unknown_link` / `expired_link`."""
-    visit = find_visit(session, token, now)
+def find_stay(
+    session: Session, key: MasterKey, token: str, now: datetime, *, by_tap: bool = False
+) -> Stay:
+    """The stay behind the token of a link or (`by_tap`) of a tap.
+
+    Raises `Refusal` `unknown_link` / `expired_link`.
+    """
+    visit = find_visit(session, token, now, by_tap=by_tap)
     request = _request(session, visit)
     guest = guests.load(session, key, visit.guest_ref)
     places = {place.id: place for place in session.scalars(select(PlaceRow))}
@@ -69,8 +76,9 @@ def find_stay(session: Session, key: MasterKey, token: str, now: datetime) -> St
         open_booths=[booth for booth in booths(session) if booth.is_open],
         place_in_line=_place_in_line(session, visit, request, now),
         plate=None if guest is None else guest.plate,
-        code=_code(key, visit, now),
+        code=None if by_tap else _code(key, visit, now),
         zone=district_zone(session),
+        by_tap=by_tap,
     )
 
 

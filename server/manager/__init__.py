@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from server.manager.blueprint import blueprint
-from server.manager.routes import day, decisions, refused, settings, sign_in, visit
+from server.manager.routes import day, decisions, refused, settings, sign_in, tags, visit
 
-__all__ = ["blueprint", "day", "decisions", "refused", "settings", "sign_in", "visit"]
+__all__ = ["blueprint", "day", "decisions", "refused", "settings", "sign_in", "tags", "visit"]

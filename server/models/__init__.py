@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.models.card import CardKeyRow, CardReadRow, CardRow, TapFailureRow
 from server.models.district import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
 from server.models.event import EventRow, JournalRow, QuarantineRow
 from server.models.guest import GuestRow
@@ -18,6 +19,9 @@ from server.models.visit import VisitRow
 
 __all__ = [
     "AccountRow",
+    "CardKeyRow",
+    "CardReadRow",
+    "CardRow",
     "DistrictRow",
     "EventRow",
     "GuestRow",
@@ -36,6 +40,7 @@ __all__ = [
     "StationRow",
     "Table",
     "TagRow",
+    "TapFailureRow",
     "TravelRow",
     "VisitRow",
 ]

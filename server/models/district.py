@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, text
+from datetime import datetime
+
+from sqlalchemy import Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from schemas.district import TAG_ACTIVE
 from server.models.table import JSONText, Table
 
 
@@ -47,7 +50,11 @@ class PlaceRow(Mirrored):
 
 
 class PersonRow(Mirrored):
-    """Somebody who works here. A badge belongs to one person at a time."""
+    """Somebody who works here. A badge belongs to one person at a time.
+
+    `badge_event`, `badge_at`: the last enrolment that named this person, null while the badge
+    is the district file's word.
+    """
 
     __tablename__ = "people"
     __table_args__ = (
@@ -64,15 +71,25 @@ class PersonRow(Mirrored):
     roles: Mapped[list[str]] = mapped_column(JSONText)
     badge_tag: Mapped[str | None]
     is_active: Mapped[bool]
+    badge_event: Mapped[str | None]
+    badge_at: Mapped[datetime | None]
 
 
 class TagRow(Mirrored):
-    """An enrolled tag."""
+    """An enrolled tag, see `schemas.district.Tag`.
+
+    `is_original`: whether its maker's signature holds, null where nobody could say.
+    `enrolled_event`: the enrolment that says what it is, null while that is the file's word.
+    """
 
     __tablename__ = "tags"
 
     kind: Mapped[str]
     label: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=TAG_ACTIVE)
+    is_secure: Mapped[bool] = mapped_column(server_default=false())
+    is_original: Mapped[bool | None]
+    enrolled_event: Mapped[str | None]
 
 
 class TravelRow(Table):

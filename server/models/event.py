@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.table import Table
@@ -30,7 +30,8 @@ class EventRow(Table):
     """One event. `line` is the sealed line as sent; the other columns are read out of it.
 
     `at` is the best time known and `time_source` where it came from (wall, anchored or
-    received); `position` is the district version at which stations hear of it.
+    received); `position` is the district version at which stations hear of it. `tag_id`: the
+    tag that an enrolment or a mark is about.
     """
 
     __tablename__ = "events"
@@ -38,6 +39,12 @@ class EventRow(Table):
         Index("uq_events_event_id", "event_id", unique=True),
         Index("ix_events_visit_id", "visit_id"),
         Index("ix_events_position", "position"),
+        Index(
+            "ix_events_tag_id",
+            "tag_id",
+            sqlite_where=text("tag_id IS NOT NULL"),
+            postgresql_where=text("tag_id IS NOT NULL"),
+        ),
     )
 
     journal_id: Mapped[str] = mapped_column(primary_key=True)
@@ -45,6 +52,7 @@ class EventRow(Table):
     event_id: Mapped[str]
     type: Mapped[str]
     visit_id: Mapped[str | None]
+    tag_id: Mapped[str | None]
     place_id: Mapped[str | None]
     actor: Mapped[str | None]
     at: Mapped[datetime]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.table import Table
 
 
 class LinkRow(Table):
-    """A token (kept as its SHA-256) that opens the page of one visit until `expires_at`."""
+    """A token (kept as its SHA-256) that opens the page of one visit until `expires_at`.
+
+    `by_tap`: it stands for a tap of the claim card, lives in a cookie, and never shows what
+    releases the car.
+    """
 
     __tablename__ = "links"
     __table_args__ = (Index("ix_links_visit_id", "visit_id"),)
@@ -20,3 +24,4 @@ class LinkRow(Table):
     visit_id: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    by_tap: Mapped[bool] = mapped_column(server_default=false())

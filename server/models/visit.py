@@ -36,6 +36,8 @@ class VisitRow(Table):
             sqlite_where=text(f"{_LIVE} AND claim_tag IS NOT NULL"),
             postgresql_where=text(f"{_LIVE} AND claim_tag IS NOT NULL"),
         ),
+        Index("ix_visits_key_tag", "key_tag", "received_at"),
+        Index("ix_visits_claim_tag", "claim_tag", "received_at"),
         Index("ix_visits_version", "version"),
         Index("ix_visits_received_at", "received_at"),
         Index("ix_visits_ready_at", "ready_at"),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from schemas import states
 from server import visits
 from server.models import MoveRow, PersonRow, PromiseRow, RequestRow, VisitRow
+from server.reports.card_alarms import CardLine, cards_of
 from server.reports.fact_lines import FactLine, fact_lines
 from server.reports.message_lines import MessageLine, messages_of
 
@@ -47,6 +48,7 @@ class VisitStory:
     requests: Sequence[RequestRow]
     promises: Sequence[PromiseRow]
     messages: Sequence[MessageLine]
+    cards: Sequence[CardLine]
 
 
 def visit_story(session: Session, visit_id: str) -> VisitStory:
@@ -69,6 +71,7 @@ def visit_story(session: Session, visit_id: str) -> VisitStory:
             .order_by(PromiseRow.made_at, PromiseRow.id)
         ).all(),
         messages=messages_of(session, visit_id),
+        cards=cards_of(session, visit_id),
     )
 
 

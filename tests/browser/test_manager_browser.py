@@ -112,6 +112,8 @@ def paths(evening: Evening) -> list[str]:
         f"/manage/visits/{evening.held.id}",
         f"/manage/visits/{evening.late.id}",
         "/manage/refused",
+        "/manage/tags",
+        "/manage/tags?kind=badge",
     ]
 
 
@@ -280,3 +282,29 @@ def test_signing_out_leaves_nothing_behind(desk: Desk) -> None:
     expect(page.locator("#password")).to_be_visible()
     page.go_back()
     expect(page.locator("#password")).to_be_visible()
+
+
+def test_a_list_of_tags_that_is_wrong_is_told_line_by_line_and_stays_typed(desk: Desk) -> None:
+    page = desk.sign_in("/manage/tags", width=360, height=900)
+    page.get_by_text("Inscribir muchas a la vez").click()
+    typed = "C900;nfca:04A1B2C3D4E5F6\nC901;08A1B2C3"
+    page.fill("#lines", typed)
+    page.get_by_role("button", name="Inscribir todas").click()
+
+    expect(page.locator("#faults")).to_contain_text("Línea 2.")
+    expect(page.locator("#faults")).to_contain_text("Empieza con 08")
+    expect(page.locator("#lines")).to_have_value(typed)
+    check_page(page, 360)
+    # The browser notes the answer's status; that is no fault of the page.
+    desk.complaints.clear()
+
+
+def test_the_inventory_is_filtered_without_leaving_the_page(desk: Desk) -> None:
+    page = desk.sign_in("/manage/tags", width=1280, height=900)
+    page.evaluate("window.stayed = true")
+
+    page.select_option("#filter select[name=kind]", "claim")
+
+    expect(page.locator("#list-title")).to_have_text("Inventario: 40")
+    assert "kind=claim" in page.url
+    assert page.evaluate("window.stayed") is True

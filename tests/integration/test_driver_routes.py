@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
+from schemas.driver_qr import decode
 from schemas.handover_code import is_code
 from server.downlink import CODE_KEY
 from server.links import token_of
@@ -67,6 +68,25 @@ def test_the_code_is_there_only_while_the_car_is_ready_and_is_the_one_the_booth_
     assert is_code(story.key.derive(CODE_KEY, visit.id), code, story.now)
     visit.hand_over()
     assert shown.search(driver.get(link(visit)).text) is None
+
+
+def test_the_code_is_there_for_a_scanner_too_and_the_page_stays_small(
+    story: Story, driver: FlaskClient
+) -> None:
+    visit = story.receive("herrera")
+    visit.request("bolivar").take("bolivar").ready()
+    answer = driver.get(link(visit), headers={"Accept-Encoding": "gzip"})
+
+    assert len(answer.data) <= 12_000
+    html = gzip.decompress(answer.data).decode()
+    shown = re.search(r'class="qr" role="img" aria-label="[^"]*(CV1:[^"]+)"><svg', html)
+    assert shown is not None
+    read = decode(shown[1])
+    assert read is not None
+    assert read[0] == visit.code
+    assert is_code(story.key.derive(CODE_KEY, visit.id), read[1], story.now)
+    visit.hand_over()
+    assert "CV1:" not in driver.get(link(visit)).text
 
 
 def test_a_held_visit_shows_no_code(story: Story, driver: FlaskClient) -> None:
@@ -210,7 +230,7 @@ def test_a_fault_of_ours_is_told_in_words_and_logged_without_the_token(
 ) -> None:
     visit = story.receive("herrera")
 
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_named: object) -> None:
         raise RuntimeError("no")
 
     monkeypatch.setattr("server.driver.routes.find_stay", broken)

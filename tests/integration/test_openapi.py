@@ -85,7 +85,7 @@ def test_every_route_of_the_api_is_in_the_document(shown: Evening, looking: Flas
     }
 
     assert served == {path for path in document(looking)["paths"] if path.startswith("/v1/")}
-    assert served == {*NOUNS, "/v1/sync"}
+    assert served == {*NOUNS, "/v1/sync", "/v1/cards/keys"}
 
 
 def test_every_answer_has_a_schema_and_every_problem_its_form(looking: FlaskClient) -> None:
@@ -110,6 +110,15 @@ def test_sync_is_described_with_its_lines_and_problems(looking: FlaskClient) -> 
         content = sync["responses"][status]["content"]
         assert content["application/problem+json"]["schema"]["$ref"].endswith("/Problem")
     assert sync["security"] == [{"station": []}]
+
+
+def test_the_keys_of_a_card_are_described_for_stations_only(looking: FlaskClient) -> None:
+    keys = document(looking)["paths"]["/v1/cards/keys"]["post"]
+
+    assert keys["security"] == [{"station": []}]
+    assert set(keys["responses"]) >= {"200", "400", "401", "403", "422", "429"}
+    answer = keys["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    assert answer.endswith("/CardKeys")
 
 
 def test_enumerations_have_a_type(looking: FlaskClient) -> None:

@@ -179,7 +179,10 @@ def test_people_and_tags_are_as_they_were_enrolled(looking: FlaskClient) -> None
     people = {person["id"]: person for person in get(looking, "people")["items"]}
 
     assert people[MANAGER]["roles"] == ["manager"]
-    assert {tag["kind"] for tag in get(looking, "tags?kind=claim")["items"]} == {"claim"}
+    tags = get(looking, "tags?kind=claim")["items"]
+    assert {tag["kind"] for tag in tags} == {"claim"}
+    assert {(tag["status"], tag["secure"]) for tag in tags} == {("active", False)}
+    assert get(looking, "tags?status=lost")["items"] == []
 
 
 @pytest.mark.parametrize(

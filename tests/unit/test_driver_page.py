@@ -111,7 +111,7 @@ class Car:
         self.visit.state = states.HELD
         return self
 
-    def page(self, language: str = "es", now: datetime = TEN) -> Page:
+    def page(self, language: str = "es", now: datetime = TEN, *, by_tap: bool = False) -> Page:
         is_ready = self.visit.shown_state == states.READY
         stay = Stay(
             visit=self.visit,
@@ -122,8 +122,9 @@ class Car:
             open_booths=[PLACES[booth] for booth in self.open_booths],
             place_in_line=self.place_in_line,
             plate=self.plate,
-            code="4821" if is_ready else None,
+            code="4821" if is_ready and not by_tap else None,
             zone=PANAMA,
+            by_tap=by_tap,
         )
         return make_page(stay, Reader(CATALOG, language, now, 24 * 3600))
 
@@ -275,7 +276,17 @@ def test_a_ready_car_shows_booth_and_code() -> None:
 
     assert page.headline == "Su carro está listo en Plaza Bolívar"
     assert page.handover_code == "4821"
+    assert page.handover_qr == "CV1:H-0427:4821"
+    assert page.card_help is None
     assert page.arrival is None
+
+
+def test_a_ready_car_that_a_card_has_opened_shows_neither_code_nor_qr() -> None:
+    page = Car().parked().asked().promised().coming().ready().page(by_tap=True)
+
+    assert (page.handover_code, page.handover_qr) == (None, None)
+    assert page.card_help == "Entregue su tarjeta en la caseta para recibir su carro."
+    assert Car().parked().page(by_tap=True).card_help is None
 
 
 def test_a_held_visit_says_that_staff_are_checking_and_shows_no_code() -> None:

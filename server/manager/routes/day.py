@@ -13,6 +13,7 @@ from server.app import services
 from server.district import get_place
 from server.manager.blueprint import blueprint, viewer
 from server.manager.day_csv import rows_of, written
+from server.reports.card_alarms import card_alarms
 from server.reports.day import Day, day_at, day_of, parse_date
 from server.reports.day_report import DayReport, day_report
 from server.reports.held_visits import held_visits
@@ -45,6 +46,7 @@ def day() -> str:
             "open_visits": opened[: found.config.page_rows],
             "held": held_visits(session),
             "unknown": unknown_messages(session),
+            "card_alarms": card_alarms(session),
         }
 
     return render_template(

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from server import clock, requests, sending
 from server.app import services
 from server.manager.blueprint import blueprint, person, safe_path
+from server.reports import card_alarms
 
 
 @blueprint.post("/visits/<visit_id>/resolve")
@@ -30,6 +31,14 @@ def decide_message(message_id: str) -> Response:
     now, action = clock.now(), request.form.get("action", "")
     services().database.write(lambda session: sending.decide(session, message_id, action, now))
     return _back("decided")
+
+
+@blueprint.post("/cards/<read_id>/seen")
+def see_card(read_id: str) -> Response:
+    """Somebody has looked into a card that did not prove itself."""
+    now, actor = clock.now(), person().id
+    services().database.write(lambda session: card_alarms.see(session, read_id, actor, now))
+    return _back("seen")
 
 
 def _back(said: str) -> Response:
