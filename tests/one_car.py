@@ -79,7 +79,7 @@ class OneCar:
     def tap(self, place_id: str, *tags: str) -> None:
         """Lay tags on a place's reader, one after the other."""
         for tag in tags:
-            self.show.readers[place_id].tap(tag)
+            self.show.counters[place_id].tap(tag)
             # A tag that comes back sooner has never left, as far as a reader can tell.
             time.sleep(OFF_THE_READER_S)
 

@@ -15,7 +15,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from schemas.catalog import Catalog, pick_language
 from schemas.district import BADGE, CLAIM_TAG, KEY_TAG, District
 from schemas.problems import Refusal
-from server.demo.processes import DemoError, EmulatedReader
+from server.demo.cards import DemoCards, is_card
+from server.demo.counter import Counter
+from server.demo.processes import DemoError
 
 _SERVER = Path(__file__).resolve().parent.parent
 _HOLD_MS = 400
@@ -29,8 +31,10 @@ class Links:
     manager: str
 
 
-def create_board(district: District, readers: Mapping[str, EmulatedReader], links: Links) -> Flask:
-    """The board's application: GET shows it, POST lays a tag on a reader."""
+def create_board(
+    district: District, counters: Mapping[str, Counter], links: Links, cards: DemoCards
+) -> Flask:
+    """The board's application: GET shows it, POST lays a tag on a reader or holds a phone to it."""
     app = Flask(__name__, template_folder=str(_SERVER / "templates"))
     words = Catalog(_SERVER / "translations", "demo")
     names = {person.badge_tag: person.name for person in district.people}
@@ -46,23 +50,36 @@ def create_board(district: District, readers: Mapping[str, EmulatedReader], link
             t=lambda key, **values: words.text(language, key, **values),
             language=language,
             nonce=g.nonce,
-            places=[place for place in district.places if place.id in readers],
+            places=[place for place in district.places if place.id in counters],
             groups={
                 kind: [tag for tag in district.tags if tag.kind == kind]
                 for kind in (BADGE, KEY_TAG, CLAIM_TAG)
             },
             names=names,
+            is_card=is_card,
             links=links,
         )
 
     @app.post("/tap")
     def tap() -> AnyResponse:
-        reader = readers.get(request.form.get("place", ""))
-        tag = request.form.get("tag", "")
-        if reader is None or all(tag != known.id for known in district.tags):
+        counter = counters.get(request.form.get("place", ""))
+        if counter is None:
             raise Refusal("bad_choice")
-        reader.tap(tag, _HOLD_MS)
+        counter.tap(_chosen_tag(), _HOLD_MS)
         return _done()
+
+    @app.post("/phone")
+    def phone() -> AnyResponse:
+        tag = _chosen_tag()
+        if not is_card(tag):
+            raise Refusal("bad_choice")
+        return redirect(cards.link(tag), 303)
+
+    def _chosen_tag() -> str:
+        tag = request.form.get("tag", "")
+        if all(tag != known.id for known in district.tags):
+            raise Refusal("bad_choice")
+        return tag
 
     @app.before_request
     def own_pages_only() -> None:
@@ -103,7 +120,8 @@ def _harden(response: Response) -> Response:
     nonce = g.get("nonce", "")
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; form-action 'self' http://127.0.0.1:*; base-uri 'none'; "
+        "frame-ancestors 'none'"
     )
     response.headers["Cache-Control"] = "no-store"
     return response

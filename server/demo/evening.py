@@ -17,7 +17,8 @@ import urllib3
 from schemas.district import BOOTH, CLAIM_TAG, KEY_TAG, LOT, RUNNER, VALET, District, Person
 from server import clock
 from server.demo.booth_screen import BoothScreen, ScreenError
-from server.demo.processes import DemoError, EmulatedReader
+from server.demo.counter import Counter
+from server.demo.processes import DemoError
 from server.sms.recording import read_recorded
 
 log = structlog.get_logger()
@@ -33,10 +34,10 @@ _PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the evening is played: the district, its readers and screens, by place id."""
+    """Where the evening is played: the district, its counters and screens, by place id."""
 
     district: District
-    readers: Mapping[str, EmulatedReader]
+    counters: Mapping[str, Counter]
     screens: Mapping[str, BoothScreen]
     messages: Path
     speed: int
@@ -72,7 +73,7 @@ class Evening:
         """Begin; returns at once."""
         people = self.stage.district.people
         self._runners = [person for person in people if RUNNER in person.roles and person.badge_tag]
-        self._at_place = {place: threading.Lock() for place in self.stage.readers}
+        self._at_place = {place: threading.Lock() for place in self.stage.counters}
         for car in cars(self.stage.district, self.seed):
             thread = threading.Thread(target=self._play, args=(car,), name=car.plate, daemon=True)
             self._threads.append(thread)
@@ -180,7 +181,7 @@ class Evening:
     def _tap(self, place_id: str, tag: str) -> None:
         if self._over.is_set():
             raise _Over
-        self.stage.readers[place_id].tap(tag)
+        self.stage.counters[place_id].tap(tag)
         # A tag has left the reader when it was silent for a while; the next tap is another one.
         self._pause(0.9)
 
@@ -230,11 +231,11 @@ class _Over(Exception):
 
 
 def cars(district: District, seed: int) -> Sequence[Car]:
-    """The evening's cars. The second half of the tags is left to people with a mouse."""
+    """The evening's cars. They leave enough tags for people with a mouse."""
     rng = random.Random(seed)  # noqa: S311 (an evening, not a secret)
     booths = [place.id for place in district.places if place.kind == BOOTH]
     keys = [tag.id for tag in district.tags if tag.kind == KEY_TAG]
-    claims = [tag.id for tag in district.tags if tag.kind == CLAIM_TAG]
+    claims = [tag.id for tag in district.tags if tag.kind == CLAIM_TAG and tag.is_secure]
     return [
         Car(
             arrives_s=60 + number * 150 + rng.uniform(0, 60),

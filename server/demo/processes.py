@@ -118,8 +118,8 @@ class EmulatedReader:
         self._lock = threading.Lock()
         self._answer()
 
-    def tap(self, tag: str, hold_ms: int = 300) -> None:
-        """Lay a tag on the reader; returns when it has been taken off again."""
+    def tap(self, tag: str | Mapping[str, object], hold_ms: int = 300) -> None:
+        """Lay a tag on the reader, by id or described; returns when it has been taken off again."""
         self._tell({"tag": tag, "hold_ms": hold_ms})
 
     def _tell(self, what: Mapping[str, object]) -> None:
@@ -134,8 +134,11 @@ class EmulatedReader:
 
     def _answer(self) -> None:
         assert self._child.stdout is not None
-        if not self._child.stdout.readline():
+        line = self._child.stdout.readline()
+        if not line:
             raise DemoError("the emulated reader has ended")
+        if b'"error"' in line:
+            raise DemoError(line.decode(errors="replace").strip())
 
 
 def _die_with_parent() -> None:

@@ -8,18 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from subprocess import Popen
 from threading import Event
 
 import urllib3
 from werkzeug.serving import BaseWSGIServer
 
-from schemas.district import District, Place
+from schemas.district import BOOTH, District, Place
 from server import clock
 from server.demo.board import Links, create_board, serve_board
 from server.demo.booth_screen import BoothScreen
+from server.demo.cards import DemoCards
+from server.demo.counter import Counter
 from server.demo.evening import Stage
 from server.demo.processes import Crew, DemoError, EmulatedReader, command, free_port
 from server.district import read_district
+from server.master_key import load_master_key
 from server.sms.recording import FILE_NAME
 
 MANAGER = "rosa"
@@ -51,7 +55,7 @@ class Show:
             board=free_port(first_port + 1, taken),
             screens={place.id: free_port(first_port + 2, taken) for place in self.district.places},
         )
-        self.readers: dict[str, EmulatedReader] = {}
+        self.counters: dict[str, Counter] = {}
         self.crew = Crew(folder)
         self.cloud_url = f"http://127.0.0.1:{self.ports.cloud}"
         self.server_env = {
@@ -72,11 +76,16 @@ class Show:
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._enrol_station, self.district.places))
         # One after the other from this thread: a child ends with the thread that started it.
+        # All at once, as each takes a second to load; then each is waited for.
+        children = {place.id: self._start_readers(place) for place in self.district.places}
+        cards = self._cards()
         for place in self.district.places:
+            readers = {name: EmulatedReader(child) for name, child in children[place.id].items()}
+            self.counters[place.id] = Counter(readers["em125"], readers.get("pn532"), cards)
             self._start_station(place)
         for place in self.district.places:
             self._wait_for(f"{self.screen_url(place.id)}/status")
-        board = create_board(self.district, self.readers, self.links())
+        board = create_board(self.district, self.counters, self.links(), self._cards())
         self._board = serve_board(board, self.ports.board)
 
     def stop(self) -> None:
@@ -105,7 +114,7 @@ class Show:
         screens = {
             place.id: BoothScreen(self.screen_url(place.id)) for place in self.district.places
         }
-        return Stage(self.district, self.readers, screens, self.messages, speed)
+        return Stage(self.district, self.counters, screens, self.messages, speed)
 
     def links(self) -> Links:
         """Where everything is."""
@@ -146,17 +155,33 @@ class Show:
         add = [server, "station", "add", name, "--place", place.id, "--key", key]
         self.crew.run("station", add, self.server_env)
 
+    def _cards(self) -> DemoCards:
+        key = load_master_key(self.folder / "cloud" / "master.key")
+        return DemoCards(key, f"{self.cloud_url}/t")
+
+    def _start_readers(self, place: Place) -> dict[str, Popen[bytes]]:
+        return {
+            family: self.crew.start(
+                f"reader-{place.id}-{family}",
+                [
+                    command("valet-agent"),
+                    "emulate",
+                    family,
+                    "--link",
+                    str(self._device(place, family)),
+                ],
+                {},
+                talks=True,
+            )
+            for family in _families_at(place)
+        }
+
     def _start_station(self, place: Place) -> None:
-        agent = command("valet-agent")
-        emulate = [agent, "emulate", "em125", "--link", str(self._device(place))]
-        self.readers[place.id] = EmulatedReader(
-            self.crew.start(f"reader-{place.id}", emulate, {}, talks=True)
-        )
-        run = [agent, "run", "--config", str(self._station_config(place))]
+        run = [command("valet-agent"), "run", "--config", str(self._station_config(place))]
         self.crew.start(f"station-{place.id}", run, {})
 
-    def _device(self, place: Place) -> Path:
-        return self.folder / f"reader-{place.id}"
+    def _device(self, place: Place, family: str) -> Path:
+        return self.folder / f"reader-{place.id}-{family}"
 
     def _station_config(self, place: Place) -> Path:
         return self.folder / f"station-{place.id}.env"
@@ -169,7 +194,9 @@ class Show:
             "LETTER": place.letter,
             "DATA_DIR": str(self.folder / f"station-{place.id}"),
             "CLOUD_URL": self.cloud_url,
-            "READERS": f"em125:{self._device(place)}",
+            "READERS": ",".join(
+                f"{family}:{self._device(place, family)}" for family in _families_at(place)
+            ),
             "SCREEN_PORT": str(self.ports.screens[place.id]),
             "ASSUME_CLOCK_SYNCED": "yes",
         }
@@ -186,6 +213,10 @@ class Show:
                 pass
             Event().wait(_LOOK_EVERY_S)
         raise DemoError(f"{url} does not answer")
+
+
+def _families_at(place: Place) -> tuple[str, ...]:
+    return ("em125", "pn532") if place.kind == BOOTH else ("em125",)
 
 
 @contextmanager
