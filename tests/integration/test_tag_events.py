@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from schemas import events, states
+from schemas import states
 from schemas.district import Tag
-from server import enrolment
 from server.database import Database
 from server.district import current_version, load_district
 from server.downlink import news
-from server.enrolment import Entry, NotEnrolled
 from server.ingest import Batch
 from server.migrate import upgrade
 from server.models import EventRow, PersonRow, TagRow, VisitRow
 from tests.cloud_kit import CloudKit, open_cloud
-from tests.station_lines import StationLines, minutes_later
-from tests.visit_story import EVENING, KEY, MANAGER, SUPERVISOR, key_tag, small_district
+from tests.station_lines import StationLines
+from tests.tag_story import CARD, NOW, OTHER, Told, all_rows, badges, tag, take, told_to_stations
+from tests.visit_story import KEY, SUPERVISOR, key_tag, small_district
 
-NOW = minutes_later(60)
-CARD, OTHER = "nfca:04A1B2C3D4E5F6", "nfca:04112233445566"
 BADGE_OF_ANA = "em4100:0A00000001"
 
 
@@ -41,68 +35,10 @@ def cloud(tmp_path: Path, database_url: str) -> Iterator[CloudKit]:
         yield kit
 
 
-class Told:
-    """Tag events of several stations, each to be sent when the test likes."""
-
-    def __init__(self) -> None:
-        self.stations: list[StationLines] = []
-
-    def say(self, event: str, minute: float, **data: Any) -> Batch:
-        """One event, alone in the journal of a station of its own."""
-        station = StationLines("herrera", name=f"journal-{len(self.stations)}")
-        station.station_id += f"-{len(self.stations)}"
-        wall = (EVENING + timedelta(minutes=minute)).isoformat()
-        line = station.line(event, wall=wall, actor=SUPERVISOR, data={"tag": CARD, **data})
-        self.stations.append(station)
-        return station.batch([line])
-
-    def enrolled(self, minute: float, label: str = "C100", **data: Any) -> Batch:
-        """A tag was enrolled."""
-        content = {"kind": "claim", "label": label, **data}
-        return self.say(events.TAG_ENROLLED, minute, **content)
-
-    def marked(self, minute: float, status: str, **data: Any) -> Batch:
-        """A tag was lost, found or retired."""
-        return self.say(events.TAG_MARKED, minute, status=status, reason="visto", **data)
-
-
 @pytest.fixture
 def told() -> Told:
     """Nothing told yet."""
     return Told()
-
-
-def take(cloud: CloudKit, *batches: Batch) -> None:
-    """Send what stations have to say, in this order."""
-    for batch in batches:
-        cloud.take(batch, NOW)
-
-
-def tag(cloud: CloudKit, tag_id: str = CARD) -> TagRow:
-    """The row of a tag that there is."""
-    row = cloud.database.read(lambda session: session.get(TagRow, tag_id))
-    assert row is not None
-    return row
-
-
-def badges(cloud: CloudKit) -> dict[str, str | None]:
-    """The badge of everybody."""
-    return {person.id: person.badge_tag for person in cloud.rows(PersonRow)}
-
-
-def all_rows(cloud: CloudKit) -> list[tuple[object, ...]]:
-    """Everything that tag events decide, without the versions."""
-    tags = [
-        (row.id, row.kind, row.label, row.status, row.is_secure, row.is_original)
-        for row in cloud.rows(TagRow)
-    ]
-    return [*tags, *sorted(badges(cloud).items())]
-
-
-def told_to_stations(cloud: CloudKit, cursor: int) -> dict[str, dict[str, Any]]:
-    """The tag documents after a cursor."""
-    page = cloud.database.read(lambda session: news(session, KEY, cursor, 1000))
-    return {change["id"]: change["body"] for change in page.changes if change["kind"] == "tag"}
 
 
 def test_a_station_enrols_a_tag_and_every_station_hears_of_it(cloud: CloudKit, told: Told) -> None:
@@ -323,100 +259,6 @@ def test_a_tag_row_that_somebody_touched_is_named_by_a_rebuild(cloud: CloudKit, 
 
     cloud.database.write(touch)
     assert cloud.rebuilt() == ["people/ana.badge_tag", f"tags/{CARD}.status"]
-
-
-def test_the_office_enrols_and_marks_by_events_with_its_name(cloud: CloudKit) -> None:
-    def enrol(session: Session) -> None:
-        entries = [Entry(1, "claim", "C900", CARD), Entry(2, "badge", "B900", OTHER, "ana")]
-        enrolment.enrol(session, entries, MANAGER, NOW)
-
-    cloud.database.write(enrol)
-    later = NOW + timedelta(seconds=1)
-    cloud.database.write(
-        lambda session: enrolment.mark(session, CARD, "lost", " se cayó ", MANAGER, later)
-    )
-
-    assert (tag(cloud).label, tag(cloud).status) == ("C900", "lost")
-    assert badges(cloud)["ana"] == OTHER
-    rows = sorted(cloud.rows(EventRow), key=lambda row: row.seq)
-    assert [(row.type, row.actor, row.tag_id) for row in rows] == [
-        (events.TAG_ENROLLED, MANAGER, CARD),
-        (events.TAG_ENROLLED, MANAGER, OTHER),
-        (events.TAG_MARKED, MANAGER, CARD),
-    ]
-    assert json.loads(rows[2].line)["data"]["reason"] == "se cayó"
-    assert cloud.rebuilt() == []
-
-
-def faults_of(cloud: CloudKit, *entries: Entry) -> list[tuple[int, str]]:
-    """Why these cannot be enrolled; nothing of them is."""
-    count = cloud.count(EventRow)
-    with pytest.raises(NotEnrolled) as refused:
-        cloud.database.write(lambda session: enrolment.enrol(session, entries, MANAGER, NOW))
-    assert cloud.count(EventRow) == count
-    return [(fault.line, fault.code) for fault in refused.value.faults]
-
-
-def test_one_faulty_line_keeps_all_of_them_out(cloud: CloudKit) -> None:
-    herrera = StationLines("herrera")
-    cloud.take(herrera.batch([herrera.received(1)]), NOW)
-
-    assert faults_of(
-        cloud,
-        Entry(1, "claim", "C900", CARD),
-        Entry(2, "claim", "c001", OTHER),
-        Entry(3, "claim", "C901", key_tag(1)),
-        Entry(4, "claim", "C902", CARD),
-        Entry(5, "claim", "C900", "nfca:04999999999999"),
-        Entry(6, "badge", "B900", "nfca:04888888888888", "nobody"),
-    ) == [
-        (2, "label_in_use"),
-        (3, "tag_in_use"),
-        (4, "tag_twice"),
-        (5, "label_twice"),
-        (6, "unknown_person"),
-    ]
-
-
-def test_a_label_is_free_again_when_its_tag_is_lost_but_not_both_can_have_it(
-    cloud: CloudKit,
-) -> None:
-    owner = key_tag(3)
-    label = tag(cloud, owner).label
-    new = Entry(1, "key", label, CARD)
-    assert faults_of(cloud, new) == [(1, "label_in_use")]
-
-    def replace_it(session: Session) -> None:
-        enrolment.mark(session, owner, "lost", "se perdió", MANAGER, NOW)
-        enrolment.enrol(session, [new], MANAGER, NOW)
-
-    cloud.database.write(replace_it)
-    with pytest.raises(Exception, match="label_in_use"):
-        cloud.database.write(
-            lambda session: enrolment.mark(session, owner, "active", "apareció", MANAGER, NOW)
-        )
-    assert tag(cloud, owner).status == "lost"
-
-
-def test_a_radio_tag_shares_the_label_of_the_key_tag_it_rides_with(cloud: CloudKit) -> None:
-    label = tag(cloud, key_tag(3)).label
-    rides = Entry(1, "key", label, "epc:E20000172211")
-    cloud.database.write(lambda session: enrolment.enrol(session, [rides], MANAGER, NOW))
-
-    assert tag(cloud, "epc:E20000172211").label == label
-    second = Entry(1, "key", label, "epc:E20000172212")
-    assert faults_of(cloud, second) == [(1, "label_in_use")]
-    claim = Entry(1, "claim", tag(cloud, "em4100:0C00000001").label, "epc:E20000172213")
-    assert faults_of(cloud, claim) == [(1, "label_in_use")]
-
-
-def test_a_new_label_in_the_office_keeps_a_secure_card_secure(cloud: CloudKit, told: Told) -> None:
-    take(cloud, told.enrolled(1, is_secure=True, is_original=True))
-    entry = Entry(1, "claim", "C777", CARD)
-    cloud.database.write(lambda session: enrolment.enrol(session, [entry], MANAGER, NOW))
-
-    row = tag(cloud)
-    assert (row.label, row.is_secure, row.is_original) == ("C777", True, True)
 
 
 def test_rows_of_before_are_active_plain_tags_and_plain_links(empty_database_url: str) -> None:

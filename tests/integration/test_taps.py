@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from schemas import events
 from schemas.district import TAG_LOST, TAG_RETIRED
-from server.app import Services
 from server.driver.blueprint import CARD
 from server.master_key import MasterKey
-from server.models import LinkRow, TapFailureRow
+from server.models import LinkRow
 from tests.claim_cards import (
     OTHER_UID,
     ClaimCard,
@@ -30,9 +27,9 @@ from tests.claim_cards import (
     verdicts,
 )
 from tests.driver_phone import dump, headline, link
+from tests.phone_tap import AGAIN, query, refused, tap
 from tests.visit_story import VALET, Story
 
-AGAIN = "Acerque la tarjeta otra vez"
 PAGE = f"/t/{CARD}"
 pytest_plugins = ("tests.driver_stage",)
 
@@ -45,25 +42,10 @@ def card(story: Story) -> ClaimCard:
     return card
 
 
-def query(url: str) -> str:
-    """What a link says, without the address before it."""
-    return url.partition("?")[2]
-
-
-def tap(phone: FlaskClient, url: str, **headers: str) -> TestResponse:
-    """What the page of a tapped card sends, by itself or by its button."""
-    return phone.post("/t/tap", data={"said": query(url)}, headers=headers)
-
-
 def cookie_of(answer: TestResponse) -> str:
     """The whole cookie that a tap gives."""
     (cookie,) = (line for line in answer.headers.getlist("Set-Cookie") if "valet_tap=" in line)
     return cookie
-
-
-def refused(answer: TestResponse) -> bool:
-    """Whether it is the one answer to every tap that opens nothing."""
-    return answer.status_code == 410 and headline(answer) == AGAIN
 
 
 def body(answer: TestResponse) -> str:
@@ -303,70 +285,6 @@ def test_the_end_of_a_visit_moves_the_end_of_its_link_but_not_of_a_tap(
     visit.hand_over("francia")
     links = story.database.read(lambda session: session.scalars(select(LinkRow)).all())
     assert [row.expires_at is None for row in links if row.by_tap] == [False]
-
-
-def throttled(app: Flask, story: Story, **limits: int) -> None:
-    """Let the application have these limits."""
-    found = app.extensions["valet"]
-    assert isinstance(found, Services)
-    config = replace(story.config, **limits)  # type: ignore[arg-type]
-    app.extensions["valet"] = replace(found, config=config)
-
-
-def test_an_address_that_fails_too_often_is_not_listened_to_for_a_while(
-    story: Story, app: Flask, card: ClaimCard
-) -> None:
-    throttled(app, story, tap_failures_per_address=3)
-    receive_with(story, card)
-    for _ in range(3):
-        assert refused(tap(app.test_client(), "https://valet.test/t?picc_data=00&cmac=00"))
-
-    good = card.read()
-    assert refused(tap(app.test_client(), good))
-    assert count_of(story, card) is None
-    elsewhere = app.test_client().post(
-        "/t/tap", data={"said": query(good)}, environ_base={"REMOTE_ADDR": "2001:db8::7"}
-    )
-    assert elsewhere.status_code == 303
-    story.wait(minutes=11)
-    assert tap(app.test_client(), card.read()).status_code == 303
-
-
-def test_a_card_that_is_guessed_at_is_not_listened_to_wherever_it_comes_from(
-    story: Story, app: Flask, card: ClaimCard
-) -> None:
-    throttled(app, story, tap_failures_per_card=3)
-    receive_with(story, card)
-    picc = card.read().partition("&")[0]
-    for number in range(3):
-        guess = f"{picc}&cmac={number:016X}"
-        answer = app.test_client().post(
-            "/t/tap",
-            data={"said": query(guess)},
-            environ_base={"REMOTE_ADDR": f"203.0.113.{number}"},
-        )
-        assert refused(answer)
-
-    assert refused(tap(app.test_client(), card.read()))
-    other = ClaimCard(story.key, OTHER_UID)
-    enrolled(story, other, "C901")
-    receive_with(story, other, "francia")
-    assert tap(app.test_client(), other.read()).status_code == 303
-
-
-def test_neighbours_of_one_ipv6_network_count_as_one(
-    story: Story, app: Flask, card: ClaimCard
-) -> None:
-    for host in ("2001:db8:1::1", "2001:db8:1::2", "2001:db8:2::1"):
-        app.test_client().post("/t/tap", data={}, environ_base={"REMOTE_ADDR": host})
-
-    def read(session: Session) -> list[tuple[str, int]]:
-        rows = session.scalars(select(TapFailureRow)).all()
-        return sorted((row.key, row.failures) for row in rows)
-
-    kept = story.database.read(read)
-    assert sorted(failures for _, failures in kept) == [1, 2]
-    assert "2001" not in str(kept)
 
 
 def test_nothing_of_a_tapped_link_is_logged_or_told_to_another_page(
