@@ -84,7 +84,8 @@ class Show:
             self.counters[place.id] = Counter(readers["em125"], readers.get("pn532"), cards)
             self._start_station(place)
         for place in self.district.places:
-            self._wait_for(f"{self.screen_url(place.id)}/status")
+            # A station that knows its own name has heard of the district, and knows its tags.
+            self._wait_for(f"{self.screen_url(place.id)}/status", showing=place.name)
         board = create_board(self.district, self.counters, self.links(), self._cards())
         self._board = serve_board(board, self.ports.board)
 
@@ -202,12 +203,13 @@ class Show:
         }
         return "".join(f"VALET_AGENT_{name}={value}\n" for name, value in settings.items())
 
-    def _wait_for(self, url: str) -> None:
+    def _wait_for(self, url: str, showing: str = "") -> None:
         deadline = clock.mono_s() + _READY_S
         while clock.mono_s() < deadline:
             self.check()
             try:
-                if self._pool.request("GET", url).status == 200:
+                answer = self._pool.request("GET", url)
+                if answer.status == 200 and showing in answer.data.decode():
                     return
             except urllib3.exceptions.HTTPError:
                 pass
