@@ -69,8 +69,13 @@ def is_running(name: str, proc: Path = Path("/proc")) -> bool:
     return any(_name_of(process) == name for process in proc.glob("[0-9]*"))
 
 
-def has_serial_console(cmdline: Path = Path("/proc/cmdline")) -> bool:
-    """Whether the kernel talks on the header's UART, where a reader may be meant to be."""
+def has_serial_console(
+    cmdline: Path = Path("/proc/cmdline"), header: Path = Path("/dev/serial0")
+) -> bool:
+    """Whether the kernel talks on the header's UART, where a reader may be meant to be. Only a
+    Raspberry Pi has one."""
+    if not header.exists():
+        return False
     try:
         words = cmdline.read_text(encoding="utf-8").split()
     except OSError:

@@ -79,7 +79,7 @@ def general_faults(configured: Sequence[ReaderConfig]) -> list[str]:
             "the kernel's console is on the header's serial port, so no reader can be there: "
             "sudo raspi-config nonint do_serial_cons 1, then restart"
         )
-    wants_spi = any(config.family == "rc522" for config in configured)
+    wants_spi = any(Device(Path(config.device)).is_spi for config in configured)
     if wants_spi and not any(device.is_spi for device in find_devices()):
         wrong.append(
             "an rc522 is configured but there is no /dev/spidev*: SPI is off; "

@@ -28,7 +28,12 @@ from reader_agent.reader_probe import ASKING, Answer, ask, listen
     help="The station's settings, to compare what is there with what should be.",
 )
 @click.option("--wait", "wait_s", type=float, default=5.0, show_default=True, metavar="SECONDS")
-@click.option("--json", "as_json", is_flag=True, help="One JSON line for each device.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON line for each device and for each general fault.",
+)
 @click.pass_context
 def doctor(
     ctx: click.Context,
@@ -50,6 +55,8 @@ def doctor(
     if as_json:
         for finding in findings:
             say(finding.line())
+        for fault in faults:
+            say({"device": None, "wrong": [fault]})
     else:
         _print(findings, faults)
     ctx.exit(1 if faults or any(finding.wrong for finding in findings) else 0)

@@ -127,7 +127,7 @@ def _enroll(refusal: Refusal | None = None) -> Response:
 
 def _ask_label(refusal: Refusal | None = None) -> Response:
     # Not the enrolment's own screen: a tag laid down now would still get the old label.
-    opened("enroll")
+    opened("tags")
     view = station().enrolment.view()
     if view is None:
         return _enroll(refusal)

@@ -84,10 +84,12 @@ def test_a_process_is_found_by_its_name(tmp_path: Path) -> None:
 def test_a_kernel_console_on_the_header_is_seen(
     tmp_path: Path, words: str, *, has_one: bool
 ) -> None:
-    cmdline = tmp_path / "cmdline"
+    cmdline, header = tmp_path / "cmdline", tmp_path / "serial0"
     cmdline.write_text(words)
-    assert has_serial_console(cmdline) is has_one
+    assert not has_serial_console(cmdline, header)
+    header.touch()
+    assert has_serial_console(cmdline, header) is has_one
 
 
 def test_without_a_command_line_of_the_kernel_there_is_no_console(tmp_path: Path) -> None:
-    assert not has_serial_console(tmp_path / "none")
+    assert not has_serial_console(tmp_path / "none", tmp_path)
