@@ -15,11 +15,12 @@ from typing import Any
 
 from reader_agent.clock import Clock
 from reader_agent.guests import Guests
-from reader_agent.station_db import StationDB, Transaction
+from reader_agent.station_db import StationDB, StationDBError, Transaction
 from schemas import chain, sync
 from schemas.events import WIRE_VERSION, Event, read_event
 from schemas.guest import Guest
 from schemas.ids import uuid7
+from schemas.problems import Refusal
 
 
 class JournalAhead(Exception):
@@ -214,8 +215,12 @@ class Journal:
         if known is not None:
             return str(known)
         journal_id = uuid7(self._clock.wall())
-        with self._db.transaction() as work:
-            work.execute("INSERT INTO meta VALUES ('journal_id', ?)", (journal_id,))
+        try:
+            with self._db.transaction() as work:
+                work.execute("INSERT INTO meta VALUES ('journal_id', ?)", (journal_id,))
+        except Refusal as refusal:
+            # Without a name there is no journal to refuse anything.
+            raise StationDBError("unreadable", f"{self._db.path}: {refusal.code}") from refusal
         return journal_id
 
 

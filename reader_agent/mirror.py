@@ -149,13 +149,24 @@ class Mirror:
 
     def _load(self) -> None:
         for kind in roster.KINDS:
-            for _, doc in self._store.docs(kind):
-                self.roster.put(kind, doc)
-        for fact in self._store.tag_facts():
-            self.roster.add_own(fact)
-        for visit_id, doc in self._store.docs(sync.CHANGE_VISIT):
-            self._terms[visit_id] = terms_of(doc)
-        self._add(list(self._store.facts()))
+            list(self._store.docs(kind, partial(self.roster.put, kind)))
+        for tag_fact in self._store.tag_facts():
+            self.roster.add_own(tag_fact)
+        self._terms = dict(self._store.docs(sync.CHANGE_VISIT, terms_of))
+        by_visit: defaultdict[str | None, list[Fact]] = defaultdict(list)
+        for fact in self._store.facts():
+            by_visit[fact.event.visit_id].append(fact)
+        damaged = self._store.damaged
+        for visit_id, facts in by_visit.items():
+            try:
+                self._add(facts)
+            except _NOT_UNDERSTOOD as error:
+                damaged += 1
+                self._facts.pop(str(visit_id), None)
+                _log.error("mirror.visit_damaged", id=visit_id, error=type(error).__name__)
+        if damaged:
+            # The cloud tells all of it once more, and each row is written over.
+            self.cursor = 0
 
     def _read_fact(self, work: Transaction, body: Mapping[str, Any]) -> list[Fact]:
         event = read_event(body["event"])

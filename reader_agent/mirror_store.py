@@ -7,10 +7,12 @@ them all again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
 
 from reader_agent.station_db import StationDB, Transaction
 from reader_agent.tag_facts import TagFact
@@ -18,15 +20,24 @@ from schemas import sync
 from schemas.events import Event, restore_event
 from schemas.visit import Fact
 
+_NOT_READABLE = (ValueError, KeyError, TypeError)
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
 _OWN_TAG = "own_tag"
 """Kind of the documents that the cloud did not tell but will: see `tag_facts`."""
 
 
 class MirrorStore:
-    """The `mirror_event` and `mirror_doc` tables."""
+    """The `mirror_event` and `mirror_doc` tables.
+
+    `damaged` counts the rows that could not be read: a card may change a letter that leaves the
+    file whole. They are passed over, because whoever counts them asks the cloud for all anew.
+    """
 
     def __init__(self, db: StationDB) -> None:
         self._db = db
+        self.damaged = 0
 
     def cursor(self) -> int:
         """Where the cloud's changes were last read up to; 0 before the first answer."""
@@ -76,19 +87,31 @@ class MirrorStore:
 
     def tag_facts(self) -> Iterator[TagFact]:
         """What this station did to tags and the cloud has not answered."""
-        for _, doc in self.docs(_OWN_TAG):
-            yield TagFact(**doc)
+        rows = self._db.rows("SELECT id, body FROM mirror_doc WHERE kind = ?", (_OWN_TAG,))
+        yield from self._readable(rows, lambda row: TagFact(**json.loads(row["body"])))
 
     def facts(self) -> Iterator[Fact]:
         """Every stored fact, in no order."""
-        for row in self._db.rows("SELECT journal_id, at, event FROM mirror_event"):
-            event = restore_event(json.loads(row["event"]))
-            yield Fact(row["journal_id"], event, datetime.fromisoformat(row["at"]))
+        rows = self._db.rows("SELECT journal_id, at, event FROM mirror_event")
+        yield from self._readable(rows, _fact_of)
 
-    def docs(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every stored document of a kind with its id."""
-        for row in self._db.rows("SELECT id, body FROM mirror_doc WHERE kind = ?", (kind,)):
-            yield row["id"], json.loads(row["body"])
+    def docs(self, kind: str, read: Callable[[dict[str, Any]], T]) -> Iterator[tuple[str, T]]:
+        """Every stored document of a kind, as `read` makes it, with its id."""
+        rows = self._db.rows("SELECT id, body FROM mirror_doc WHERE kind = ?", (kind,))
+        yield from self._readable(rows, lambda row: (row["id"], read(json.loads(row["body"]))))
+
+    def _readable(self, rows: Iterable[Any], read: Callable[[Any], T]) -> Iterator[T]:
+        for row in rows:
+            try:
+                yield read(row)
+            except _NOT_READABLE as error:
+                self.damaged += 1
+                _log.error("mirror.row_damaged", error=type(error).__name__)
+
+
+def _fact_of(row: Any) -> Fact:
+    event = restore_event(json.loads(row["event"]))
+    return Fact(row["journal_id"], event, datetime.fromisoformat(row["at"]))
 
 
 def _event_text(event: Event) -> str:

@@ -25,6 +25,15 @@ FAULT: Final = "fault"
 _SYNCHRONOUS_FULL = 2
 _REFUSAL_OF: dict[str, str] = {FULL: "storage_full", FAULT: "storage_fault"}
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_SUFFIXES = ("", "-journal", "-wal", "-shm")
+_READ_AT_START = {
+    "meta": "SELECT 1, key, iif(typeof(value) = 'text', value, '') FROM meta",
+    "mirror_event": "SELECT json_valid(event), * FROM mirror_event",
+    "mirror_doc": "SELECT json_valid(body), * FROM mirror_doc",
+    "draft": "SELECT json_valid(body), body FROM draft",
+    "on_shift": "SELECT 1, person_id FROM on_shift",
+}
+"""The tables that the station reads whole at its start. The first column is 0 for a broken row."""
 
 Value = str | int | bytes | None
 
@@ -39,6 +48,15 @@ class StationDBError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+        self.connection: sqlite3.Connection | None = None
+        """To what is damaged, still open: closing it before the file has another name would fold
+        the log into it, and nothing may be written there any more."""
+
+    def let_go(self) -> None:
+        """Close what is damaged, once it has another name."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
 
 
 class Transaction:
@@ -72,10 +90,7 @@ class StationDB:
         self.path = path
         self.storage = OK
         self._lock = threading.RLock()
-        try:
-            self._connection = _connect(path)
-        except sqlite3.Error as error:
-            raise _open_error(path, error) from error
+        self._connection = _connect(path)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -152,23 +167,59 @@ _DEVICE_FAULTS = (
 )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
+def create_database(path: Path) -> None:
+    """Make a new database under another name and then give it this one, so that a power cut
+    leaves a whole one or none: an empty file is then always damage. The caller syncs the folder.
+
+    Raises `StationDBError`.
+    """
+    draft = path.with_name(path.name + ".new")
+    for suffix in _SUFFIXES:
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+    connection = _opened(draft)
     try:
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        # What is wiped must be gone from the file, not only from the rows.
-        connection.execute("PRAGMA secure_delete = ON")
-        _take(connection)
-        _verify(connection, path)
-        _check_pages(connection, path)
-        _migrate(connection, path)
-    except BaseException:
+        # Closing would do this too, but without a word where it fails.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise _open_error(path, error) from error
+    finally:
         connection.close()
-        raise
+    draft.rename(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Apart from `create_database`: what stands in front of a station's disk, stands here.
+    return _opened(path)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
+        connection.row_factory = sqlite3.Row
+        _prepare(connection, path)
+    except (sqlite3.Error, StationDBError) as error:
+        fault = error if isinstance(error, StationDBError) else _open_error(path, error)
+        if fault.code == "damaged":
+            fault.connection = connection
+        elif connection is not None:
+            connection.close()
+        raise fault from error
     return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    # Before anything that may write: what is damaged stays as it is.
+    _check_pages(connection, path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    # What is wiped must be gone from the file, not only from the rows.
+    connection.execute("PRAGMA secure_delete = ON")
+    _take(connection)
+    _verify(connection, path)
+    _migrate(connection, path)
+    _check_texts(connection, path)
 
 
 def _take(connection: sqlite3.Connection) -> None:
@@ -189,6 +240,24 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise StationDBError("damaged", f"{path}: quick_check: {verdict}")
+
+
+def _check_texts(connection: sqlite3.Connection, path: Path) -> None:
+    # A page may be sound while what is written in it is not: quick_check does not read letters.
+    # The station would fail at every start.
+    connection.text_factory = bytes
+    for table, query in _READ_AT_START.items():
+        for row in connection.execute(query):
+            if not (row[0] and all(_is_readable(value) for value in row)):
+                raise StationDBError("damaged", f"{path}: unreadable text in {table}")
+    connection.text_factory = str
+
+
+def _is_readable(value: Value) -> bool:
+    try:
+        return not isinstance(value, bytes) or value.decode() is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

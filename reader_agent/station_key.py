@@ -1,21 +1,33 @@
-"""The station's own Ed25519 key: made here at first use, never leaves the card.
+"""The station's own Ed25519 keys: made here, never leave the card.
 
-`valet-agent key` prints the public half; a manager enters it where the station is enrolled.
+`station.key` is the one in use. While it changes, `station.key.next` is the one to come: it is on
+the disk before the cloud hears of it, and takes the other's place once the cloud has listened to
+it. Until then either may be the one that the cloud knows, so that an end at any moment, kill -9
+or the plug, leaves the station able to speak: what one of them cannot say, the other can.
+
+`valet-agent key` prints the public half; a manager enters it where the station is enrolled by hand.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
+import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import click
+import structlog
 
 from reader_agent.config import ConfigError, read_config
 from schemas.signing import new_private_key, public_key_of
 
 FILE_NAME = "station.key"
+NEXT_FILE_NAME = "station.key.next"
 _LENGTH = 32
 _OTHERS = 0o077
+
+_log = structlog.get_logger(__name__)
 
 
 class StationKeyError(Exception):
@@ -24,6 +36,76 @@ class StationKeyError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class KeyRing:
+    """The keys in `data_dir`. Made with `private_key`, it is that one and has no files.
+
+    Another process may change the key meanwhile (`valet-agent rotate-key`): the files are read
+    again when the key in use no longer opens the door. Raises `StationKeyError` and `OSError`.
+    """
+
+    def __init__(self, data_dir: Path | None, private_key: bytes | None = None) -> None:
+        self._data_dir = data_dir
+        self._lock = threading.Lock()
+        self._current = private_key or load_or_create(self._folder)
+
+    @property
+    def current(self) -> bytes:
+        """The private key to sign with: 32 raw bytes."""
+        return self._current
+
+    def other_than(self, tried: Collection[bytes]) -> bytes | None:
+        """A key of this station that was not tried; None if there is none."""
+        if self._data_dir is None:
+            return None
+        try:
+            found = [_load_if_any(self._data_dir / name) for name in (FILE_NAME, NEXT_FILE_NAME)]
+        except (StationKeyError, OSError) as error:
+            _log.warning("key.not_read", error=str(error))
+            return None
+        return next((key for key in found if key is not None and key not in tried), None)
+
+    def prepare_next(self) -> bytes:
+        """The key to come; made if there is none."""
+        path = self._folder / NEXT_FILE_NAME
+        if _load_if_any(path) is None:
+            _create(path)
+        return _load(path)
+
+    def worked(self, key: bytes) -> None:
+        """The cloud listens to `key`: from now on it is the one in use. Where the card cannot
+        write that down, it is found out again after the next start."""
+        if key == self._current:
+            return
+        with self._lock:
+            self._current = key
+            if self._data_dir is None:
+                return
+            try:
+                if key == _load_if_any(self._data_dir / NEXT_FILE_NAME):
+                    _take_place(self._data_dir)
+            except OSError as error:
+                _log.warning("key.not_kept", error=error.strerror)
+
+    def settle(self, key: bytes) -> None:
+        """As `worked`, also where `key` is in use and the key to come is of no use any more."""
+        self.worked(key)
+        (self._folder / NEXT_FILE_NAME).unlink(missing_ok=True)
+
+    def made_at_s(self) -> float | None:
+        """When the key in use was made, in Unix seconds by the card's clock of that time."""
+        if self._data_dir is None:
+            return None
+        try:
+            return (self._data_dir / FILE_NAME).stat().st_mtime
+        except OSError:
+            return None
+
+    @property
+    def _folder(self) -> Path:
+        assert self._data_dir is not None
+        return self._data_dir
 
 
 def load_or_create(data_dir: Path) -> bytes:
@@ -69,10 +151,17 @@ def _load(path: Path) -> bytes:
     return raw
 
 
+def _load_if_any(path: Path) -> bytes | None:
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        return None
+
+
 def _create(path: Path) -> None:
     # Written whole under another name and then linked: a power cut leaves no half key, and of
     # two that create it at once one wins.
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -85,7 +174,19 @@ def _create(path: Path) -> None:
             return
     finally:
         draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _take_place(data_dir: Path) -> None:
+    path = data_dir / NEXT_FILE_NAME
+    # So that the key's age counts from now, and not from when it was prepared.
+    os.utime(path)
+    path.replace(data_dir / FILE_NAME)
+    _sync_folder(data_dir)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -29,6 +29,10 @@ SETTLING_WAIT_S: Final = 2
 EMPTY_REST_S: Final = 0.2
 """A cloud that answers a long poll at once with nothing is not asked more often than this."""
 
+LISTEN_BACKOFF_CAP_S: Final = 20
+"""A listener asks for little, so it tries the line at least this often however long an outage
+was, and wakes the sender: within a minute of its end all stations must be of one mind."""
+
 _FIRST_BACKOFF_S: Final = 1.0
 _LEAST_BACKOFF_S: Final = 0.05
 CHAIN_BROKEN: Final = "chain_broken"
@@ -83,7 +87,7 @@ class Sync:
         self._on_tick = on_tick
         self._batch_events = limits.batch_events
         self._push_backoff = Backoff(limits.backoff_cap_s, jitter)
-        self._pull_backoff = Backoff(limits.backoff_cap_s, jitter)
+        self._pull_backoff = Backoff(min(LISTEN_BACKOFF_CAP_S, limits.backoff_cap_s), jitter)
         self._is_push_failing = False
         self._lasting_problem: str | None = None
         self._stopping = threading.Event()

@@ -1,10 +1,16 @@
-"""What breaks a station's storage in the field: a pulled plug, a full card, a damaged card."""
+"""What breaks a station's storage in the field: a killed agent, a full card, a damaged card.
+
+The pulled plug is in `test_power_cut.py`, the many ways of damage in `test_journal_damage.py`.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +18,7 @@ from structlog.testing import capture_logs
 
 from reader_agent import actions
 from reader_agent.clock import FakeClock
+from reader_agent.data_folder import DataFolder
 from reader_agent.station import Station
 from reader_agent.station_db import StationDBError, Transaction
 from schemas.events import Event
@@ -69,7 +76,7 @@ def test_a_disk_that_refuses_to_write_refuses_the_tap_and_keeps_the_rest(tmp_pat
         output, _ = writer.communicate(timeout=60)
     *seqs, refusal, last = output.splitlines()
     assert last == "stopped"
-    # A file at its size limit is an I/O error to SQLite; a full disk is tested by page count.
+    # A file at its size limit is an I/O error to SQLite; a full disk is tested below.
     assert refusal in ("storage_full full", "storage_fault fault")
     station = _reopen(tmp_path)
     kept = {seq for seq, _ in station._journal.lines()}
@@ -78,12 +85,85 @@ def test_a_disk_that_refuses_to_write_refuses_the_tap_and_keeps_the_rest(tmp_pat
     station.close()
 
 
+@pytest.fixture(scope="module")
+def full_card(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """What `power_cut.full_card` found."""
+    command = [sys.executable, "-m", "tests.power_cut.full_card"]
+    folder = str(tmp_path_factory.mktemp("full"))
+    done = subprocess.run(
+        [*command, folder], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    found: dict[str, dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("occasion", "at_least"), [("at work", 80), ("at start", 8), ("at the first start", 30)]
+)
+def test_a_card_that_is_full_at_any_one_write_refuses_loudly_and_loses_nothing(
+    full_card: dict[str, dict[str, object]], occasion: str, at_least: int
+) -> None:
+    found = full_card[occasion]
+    print(occasion, found)
+    assert found["faults"] == []
+    assert int(str(found["runs"])) >= at_least
+    assert int(str(found["refused"])) > 0
+
+
 def test_two_agents_never_share_one_folder(tmp_path: Path) -> None:
     station = _reopen(tmp_path)
     with pytest.raises(StationDBError) as error:
         _reopen(tmp_path)
     assert error.value.code == "in_use"
     station.close()
+
+
+def test_a_second_process_is_refused_in_words_and_the_first_goes_on(tmp_path: Path) -> None:
+    with _start(tmp_path) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        with pytest.raises(StationDBError, match="is in use: another agent") as error:
+            _reopen(tmp_path)
+        assert error.value.code == "in_use"
+        assert int(first.stdout.readline()) > 1
+        first.kill()
+        first.stdout.read()
+    # The kernel let go of the locks of the process that is gone.
+    _reopen(tmp_path).close()
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM event", "PRAGMA wal_checkpoint", "VACUUM"])
+def test_no_tool_gets_at_the_journal_of_a_running_agent(tmp_path: Path, statement: str) -> None:
+    with _start(tmp_path) as agent:
+        assert agent.stdout is not None
+        agent.stdout.readline()
+        path = config_of(tmp_path).data_dir / "station.sqlite3"
+        tool = sqlite3.connect(path, timeout=0)
+        with closing(tool), pytest.raises(sqlite3.OperationalError, match="locked"):
+            tool.execute(statement).fetchall()
+        agent.kill()
+        agent.stdout.read()
+
+
+def test_an_agent_does_not_start_on_a_journal_that_a_tool_writes_to(tmp_path: Path) -> None:
+    _reopen(tmp_path).close()
+    path = config_of(tmp_path).data_dir / "station.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as tool:
+        tool.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StationDBError) as error:
+            _reopen(tmp_path)
+        assert error.value.code == "in_use"
+
+
+def test_two_agents_never_open_one_folder_at_the_same_time(tmp_path: Path) -> None:
+    # Or the second would set aside the journal that the first has just begun.
+    data_dir = config_of(tmp_path).data_dir
+    data_dir.mkdir()
+    (data_dir / "station.sqlite3").write_bytes(b"")
+    with DataFolder(data_dir), pytest.raises(StationDBError, match="in use") as error:
+        _reopen(tmp_path)
+    assert error.value.code == "in_use"
+    assert [path.name for path in data_dir.iterdir()] == ["station.sqlite3"]
 
 
 def _damage(path: Path) -> None:

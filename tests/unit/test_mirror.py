@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from reader_agent.clock import FakeClock
+from reader_agent.station import Station
 from schemas import states
 from schemas.problems import Refusal
 from tests.station_kit import (
@@ -19,6 +23,7 @@ from tests.station_kit import (
     NORTE,
     StationKit,
     change,
+    config_of,
     event_change,
     received_data,
     visit_change,
@@ -200,3 +205,29 @@ def test_two_thousand_visits_are_ready_in_less_than_two_seconds(kit: StationKit)
     kit.station = type(kit.station)(kit.config, kit.clock)
     assert len(kit.station._mirror.visits()) == 2_000
     assert time.process_time() - started_s < 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE mirror_event SET at = replace(at, ':', '=')",
+        "UPDATE mirror_event SET event = replace(event, 'wall', 'well')",
+        "UPDATE mirror_event SET event = replace(event, 'key_tag', 'key_tug')",
+        "UPDATE mirror_doc SET body = replace(body, 'name', 'nime')",
+    ],
+)
+def test_what_a_card_changed_without_breaking_it_is_asked_for_again(
+    kit: StationKit, tmp_path: Path, damage: str
+) -> None:
+    kit.tell(_received_elsewhere(), visit_change(VISIT))
+    kit.station.close()
+    (file,) = tmp_path.rglob("station.sqlite3")
+    with contextlib.closing(sqlite3.connect(file)) as damaged, damaged:
+        damaged.execute(damage)
+    station = Station(config_of(tmp_path), FakeClock())
+    asked = station.exchange.ask(limit_events=0, limit_bytes=0)
+    assert (asked.cursor, station.status().damaged_journals) == (0, ())
+    station.close()
+    again = StationKit(tmp_path)
+    again.tell(_received_elsewhere(), visit_change(VISIT))
+    assert again.station.card(VISIT).code == "B-0001"
