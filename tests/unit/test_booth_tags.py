@@ -96,7 +96,7 @@ def test_a_lost_tag_is_marked_with_a_reason_and_put_back(
     assert "C-01 marcada como perdida" in shown
     assert "C-01" in text_of(screen.get("/tags/of/lost"))
     submit(screen, f"{path}/active", reason="came_back")
-    assert "EN USO" in text_of(screen.get(path))
+    assert "ACTIVA" in text_of(screen.get(path))
 
 
 def test_a_double_tap_marks_once(screen: FlaskClient, evening: Evening) -> None:
