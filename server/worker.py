@@ -17,9 +17,10 @@ from schemas.catalog import Catalog
 from server import clock
 from server.config import Config
 from server.database import Database
+from server.day_closing import close_days, is_due
 from server.dispatch.replan import replan
 from server.district import current_version, next_version
-from server.master_key import load_master_key
+from server.master_key import MasterKey, load_master_key
 from server.sending import Sender, send_due, worker_name
 from server.sms import open_gateway
 
@@ -81,17 +82,31 @@ def work(config: Config, stop: threading.Event) -> None:
     log.info("worker_started", worker=sender.worker)
     sending = _Rounds("sending", lambda: send_due(sender, clock.now, stop.is_set))
     planning = _Rounds("planning", lambda: replan_district(database, config, clock.now()))
+    closing = _Rounds(
+        "closing", lambda: close_ended_days(database, config, sender.key, clock.now())
+    )
     plan_at_ns = clock.mono_ns()
     try:
         while not stop.is_set():
             sending.once()
             if clock.mono_ns() >= plan_at_ns and not stop.is_set():
                 planning.once()
+                closing.once()
                 plan_at_ns = clock.mono_ns() + config.replan_s * 10**9
             stop.wait(_LOOK_EVERY_S)
     finally:
         database.close()
         log.info("worker_stopped", worker=sender.worker)
+
+
+def close_ended_days(database: Database, config: Config, key: MasterKey, now: datetime) -> int:
+    """Close the days that are over in the ledger; how many.
+
+    The write lock is taken only where there is one.
+    """
+    if not database.read(lambda session: is_due(session, config, now)):
+        return 0
+    return database.write(lambda session: close_days(session, config, key, now))
 
 
 def replan_district(database: Database, config: Config, now: datetime) -> bool:

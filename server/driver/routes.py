@@ -105,6 +105,7 @@ def _page(token: str, refusal: Refusal | None, chosen: tuple[str, str] | None = 
         qr=None if page.handover_qr is None else qr_svg(page.handover_qr),
         problem=None if refusal is None else _problem(reader, refusal),
         updated=updated,
+        has_record=not stay.visit.is_open and not stay.by_tap,
         token=token,
         lang=tongue.asked(),
         language=reader.language,

@@ -10,12 +10,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from server import clock, guests
 from server.app import services
+from server.day_roots import public_key, root_on
 from server.district import get_place
 from server.manager.blueprint import blueprint, viewer
 from server.manager.day_csv import rows_of, written
 from server.reports.card_alarms import card_alarms
 from server.reports.day import Day, day_at, day_of, parse_date
 from server.reports.day_report import DayReport, day_report
+from server.reports.forks import forks
 from server.reports.held_visits import held_visits
 from server.reports.message_lines import unknown_messages
 from server.reports.open_visits import open_visits
@@ -47,6 +49,8 @@ def day() -> str:
             "held": held_visits(session),
             "unknown": unknown_messages(session),
             "card_alarms": card_alarms(session),
+            "root": root_on(session, chosen.date),
+            "forks": forks(session),
         }
 
     return render_template(
@@ -56,6 +60,7 @@ def day() -> str:
         day_after=(chosen.date + timedelta(days=1)).isoformat(),
         today=day_at(now, chosen.zone, found.config.day_starts_hour).date,
         now=now,
+        ledger_key=public_key(found.key),
     )
 
 
