@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from reader_agent.clock import Clock
 from reader_agent.station_db import StationDB
 
+AGREES_WITHIN = timedelta(seconds=60)
+"""A wall clock that is further off than this is wrong, whatever it says of itself."""
 KEEP_DRIFT_S = 2
 """The pair on disk is rewritten only when it is off by more than this: it spares the card."""
 
@@ -38,6 +40,11 @@ class CloudTime:
         """Aware UTC; the wall clock's where the cloud has not spoken yet."""
         pair = self._pair
         return self._clock.wall() if pair is None else self._carry(pair)
+
+    def agrees(self, wall: datetime) -> bool:
+        """Whether a wall time is the cloud's, as far as the cloud has told it in this boot."""
+        pair = self._pair
+        return pair is None or abs(self._carry(pair) - wall) <= AGREES_WITHIN
 
     def learn(self, server_time: datetime) -> None:
         """Take over the cloud's time, as of now. Raises `Refusal` when storage fails."""

@@ -1,6 +1,6 @@
 """The station's journal: every event it ever recorded, in order, chained by hash.
 
-Protocol: DESIGN section 6. `seq` is dense because it is assigned in the transaction that stores
+`seq` is dense because it is assigned in the transaction that stores
 the event. Nothing is evicted and nothing is deleted; what the cloud has acknowledged stays here
 too, so that a cloud that lost something can ask for it again.
 """
@@ -8,7 +8,7 @@ too, so that a cloud that lost something can ask for it again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,9 +60,19 @@ class Journal:
         self.is_overtaken = self._meta("overtaken_by") is not None
 
     def append(
-        self, work: Transaction, new: NewEvent, *, actor: str | None, place_id: str
+        self,
+        work: Transaction,
+        new: NewEvent,
+        *,
+        actor: str | None,
+        place_id: str,
+        agrees: Callable[[datetime], bool] = lambda _wall: True,
     ) -> Event:
-        """Write the next event of the chain as part of `work`."""
+        """Write the next event of the chain as part of `work`.
+
+        `agrees` says whether a wall time is that of the cloud. One that is not is recorded as not
+        set: a clock that stepped says of itself that it is right.
+        """
         seq, prev = self._next(work)
         wall = self._clock.wall()
         body = {
@@ -74,7 +84,7 @@ class Journal:
             "boot_id": self._clock.boot_id(),
             "mono_ns": self._clock.mono_ns(),
             "wall": wall.astimezone(UTC).isoformat(),
-            "wall_synced": self._clock.wall_synced(),
+            "wall_synced": self._clock.wall_synced() and agrees(wall),
             "actor": actor,
             "place_id": place_id,
             "visit_id": new.visit_id,

@@ -40,7 +40,13 @@ class Recorder:
         what belongs to it. Raises `Refusal` when storage is full or failing; nothing is recorded
         then, on disk or in memory."""
         with self._db.transaction() as work:
-            event = self._journal.append(work, build(work), actor=actor_id, place_id=self._place_id)
+            event = self._journal.append(
+                work,
+                build(work),
+                actor=actor_id,
+                place_id=self._place_id,
+                agrees=self._cloud_time.agrees,
+            )
             if event.visit_id is not None:
                 fact = Fact(self._journal.journal_id, event, self._cloud_time.now())
                 self._mirror.record(work, fact)

@@ -1,8 +1,7 @@
 """Two loops through one door: one sends what happened here, one waits for news of the district.
 
-Rules (DESIGN section 6): the sender wakes at once on a new event, and by a timer without one; a
-failure is retried after full jitter, or when the cloud says; nothing is dropped and nothing blocks
-what comes after it. The loops share nothing but `Exchange`, which may be asked twice at a time.
+The sender wakes at once on a new event, and by a timer without one; a failure is retried after
+full jitter, or when the cloud says; nothing is dropped and nothing blocks what comes after it. The loops share nothing but `Exchange`, which may be asked twice at a time.
 """
 
 from __future__ import annotations
@@ -184,7 +183,8 @@ class Sync:
             self._lasting_problem = None
         if answer["chain_broken_at"] is not None:
             self._lasting_problem = CHAIN_BROKEN
-        self._uplink.set_problem(self._exchange.problem or self._lasting_problem)
+        alarm = answer.get("alarm")
+        self._uplink.set_problem(self._exchange.problem or self._lasting_problem or alarm)
         is_back = self._uplink.succeeded()
         if is_changed or is_back or answer["more"]:
             self._on_change()

@@ -42,8 +42,8 @@ class EventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact. Field meanings: DESIGN words; `step` counts the visit's events as its writer
-    knew them, so that causes sort before effects without trusting any clock."""
+    """One fact. `step` counts the visit's events as its writer knew them, so that causes sort
+    before effects without trusting any clock."""
 
     id: str
     type: str

@@ -27,6 +27,9 @@ from server.models import EventRow, JournalRow, QuarantineRow, StationRow
 
 log = structlog.get_logger()
 
+TIME_RECEIVED = "received"
+"""Nobody knows when the event was: only that it was before it came."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -247,16 +250,27 @@ def _time_of(intake: _Intake, event: Event) -> tuple[datetime, str]:
     if event.boot_id == intake.batch.boot_id and event.mono_ns <= intake.batch.mono_ns:
         ago_us = (intake.batch.mono_ns - event.mono_ns) // 1000
         return intake.now - timedelta(microseconds=ago_us), "anchored"
-    return intake.now, "received"
+    return intake.now, TIME_RECEIVED
 
 
 def _write(intake: _Intake) -> None:
+    _bound_unknown_times(intake.rows)
     intake.session.flush()
     if intake.rows:
         names = [column.key for column in EventRow.__table__.columns]
         intake.session.execute(
             insert(EventRow), [{name: getattr(row, name) for name in names} for row in intake.rows]
         )
+
+
+def _bound_unknown_times(rows: Sequence[EventRow]) -> None:
+    """An event whose time nobody knows happened before those that its journal has behind it."""
+    upto = None
+    for row in reversed(rows):
+        if row.time_source != TIME_RECEIVED:
+            upto = row.at if upto is None else min(upto, row.at)
+        elif upto is not None:
+            row.at = min(row.at, upto)
 
 
 def _apply(intake: _Intake, config: Config, key: MasterKey) -> None:

@@ -115,7 +115,7 @@ class Sender:
             "records": [guest.to_wire() for guest in station.guests],
         }
         body = b"\n".join([json.dumps(header).encode(), *batch])
-        headers = sign(self.key, station.station_id, "POST", "/v1/sync", body, 1_900_000_000)
+        headers = sign(self.key, station.station_id, "POST", "/v1/sync", body, int(time.time()))
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         try:
             connection.request("POST", "/v1/sync", body, {**headers, "Content-Type": CONTENT_TYPE})
