@@ -4,11 +4,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
+SEED ?= 7
+NIGHTS ?= 1
 BENCH_JSON ?= .bench/bench.json
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench assets screenshots constraints clean \
+.PHONY: help demo test check simulate bench assets screenshots constraints clean \
 	_bootstrap_demo _bootstrap_dev _lint _tools
 
 help: ## show this list
@@ -22,6 +24,9 @@ test: _bootstrap_dev _lint _tools ## run every check and every test
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --cov --cov-report=term
 
 check: _bootstrap_dev _lint ## run the checks that need no test: style, types, layers
+
+simulate: _bootstrap_dev ## live through nights with faults: SEED=7 NIGHTS=3
+	$(BIN)/python -m tests.simulation --seed $(SEED) --nights $(NIGHTS)
 
 bench: _bootstrap_dev _tools ## measure, and write the figures as JSON
 	@mkdir -p $(dir $(BENCH_JSON))

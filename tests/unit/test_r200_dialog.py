@@ -11,12 +11,11 @@ from reader_agent.drivers.r200_dialog import (
     MOST_POLLS,
     PAUSE_NS,
     QUIET_NS,
-    READER_REFUSED,
     ROUND_NS,
     R200Dialog,
     Wish,
 )
-from reader_agent.drivers.serial_port import READER_SILENT
+from reader_agent.drivers.serial_port import READER_REFUSED, READER_SILENT
 
 NAME = b"\x00M100 26dBm V1.0"
 S = 1_000_000_000

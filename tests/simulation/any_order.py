@@ -1,0 +1,111 @@
+"""Invariant 6 the hard way: the night's events once more, crosswise, into an empty cloud."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from server.database import Database
+from server.district import load_district
+from server.ingest import Batch, Receipt, ingest
+from server.rebuild import folded_rows
+from tests.simulation.booth import Broken
+from tests.simulation.cloud import CloudMachine, empty_database
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    id: str
+    station_id: str | None
+    place_id: str
+    lines: Sequence[bytes]
+
+
+def check_any_order(
+    cloud: CloudMachine, district: Any, numbers: random.Random, folder: Path, now: datetime
+) -> None:
+    """Feed every journal in another interleaving, other batches and with repetitions; the visits
+    must come out the same but for times, which a late receipt may leave less well known."""
+    path = folder / "again.sqlite3"
+    path.write_bytes(empty_database(folder))
+    again = Database(f"sqlite:///{path}")
+    try:
+        again.write(lambda session: load_district(session, district))
+        _feed(cloud, again, _journals(cloud), numbers, now)
+        expected = cloud.database.read(folded_rows)
+        found = again.read(folded_rows)
+    finally:
+        again.close()
+        path.unlink()
+    for name in sorted(expected.keys() | found.keys()):
+        if not name.startswith(("visits/", "requests/", "moves/")):
+            continue
+        before, after = _timeless(expected.get(name)), _timeless(found.get(name))
+        if before != after:
+            raise Broken(6, f"in another order {name} is {after}, it was {before}")
+
+
+def _feed(
+    cloud: CloudMachine,
+    again: Database,
+    journals: Sequence[_Journal],
+    numbers: random.Random,
+    now: datetime,
+) -> None:
+    sent = {journal.id: 0 for journal in journals}
+    left = list(journals)
+    while left:
+        journal = numbers.choice(left)
+        since = max(0, sent[journal.id] - numbers.choice((0, 0, 3)))
+        upto = min(len(journal.lines), sent[journal.id] + numbers.randint(1, 60))
+        batch = Batch(
+            station_id=journal.station_id,  # type: ignore[arg-type]
+            place_id=journal.place_id,
+            journal_id=journal.id,
+            boot_id="another",
+            mono_ns=0,
+            guests=(),
+            lines=journal.lines[since:upto],
+            first_seq=since + 1,
+        )
+        receipt = _take(cloud, again, batch, now)
+        if receipt.ack_seq != upto:
+            raise Broken(6, f"of {journal.id} {receipt.ack_seq} were taken in, {upto} were sent")
+        sent[journal.id] = upto
+        if upto == len(journal.lines):
+            left.remove(journal)
+
+
+def _take(cloud: CloudMachine, again: Database, batch: Batch, now: datetime) -> Receipt:
+    return again.write(lambda session: ingest(session, cloud.config, cloud.key, batch, now))
+
+
+def _journals(cloud: CloudMachine) -> list[_Journal]:
+    look = cloud.look
+    found = []
+    rows = look.execute(
+        "SELECT j.id, j.station_id, j.head_seq, s.place_id FROM journals j"
+        " LEFT JOIN stations s ON s.id = j.station_id ORDER BY j.id"
+    ).fetchall()
+    for row in rows:
+        lines: dict[int, bytes] = {}
+        # Of a forked number the event that was first counts.
+        for table in ("quarantine", "events"):
+            for one in look.execute(
+                f"SELECT seq, line FROM {table} WHERE journal_id = ?", (row["id"],)
+            ).fetchall():
+                lines[one["seq"]] = bytes(one["line"])
+        whole = [lines[seq] for seq in range(1, row["head_seq"] + 1)]
+        if whole:
+            found.append(_Journal(row["id"], row["station_id"], row["place_id"] or "", whole))
+    return found
+
+
+def _timeless(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {name: value for name, value in row.items() if not name.endswith("_at")}
