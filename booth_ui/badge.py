@@ -36,6 +36,8 @@ def _trouble(status: StationStatus) -> str | None:
     """What needs a person now, worst first: taps that are not kept, then taps not read."""
     if status.storage != "ok":
         return f"badge.storage_{status.storage}"
+    if status.station_problem == "cloned":
+        return "badge.cloned"
     if status.station_problem is not None:
         return "badge.station_problem"
     if any(reader.port.state != "open" or reader.port.fault for reader in status.readers):

@@ -8,6 +8,7 @@ import click
 
 from reader_agent.doctor_command import doctor
 from reader_agent.emulate_command import emulate
+from reader_agent.enroll_command import enroll, rotate_key
 from reader_agent.read_command import read
 from reader_agent.station_key import key
 from reader_agent.sun_command import sun
@@ -36,6 +37,8 @@ def run(config_path: Path | None) -> None:
 main.add_command(read)
 main.add_command(emulate)
 main.add_command(key)
+main.add_command(enroll)
+main.add_command(rotate_key)
 main.add_command(doctor)
 main.add_command(sun)
 

@@ -31,7 +31,7 @@ from reader_agent.drivers.readers import open_reader
 from reader_agent.presence import Arrival
 from reader_agent.station import Station
 from reader_agent.station_db import StationDBError
-from reader_agent.station_key import StationKeyError, load_or_create
+from reader_agent.station_key import KeyRing, StationKeyError
 
 END_WITHIN_S = 2.8
 """systemd and the demo give three seconds; what hangs by then is shown and left behind."""
@@ -92,7 +92,7 @@ def _running(config: Config) -> Iterator[_Watched]:
         clock = SystemClock(assume_synced=config.assume_clock_synced)
         station = Station(config, clock)
         opened.callback(station.close)
-        key = load_or_create(config.data_dir)
+        keys = KeyRing(config.data_dir)
         screen = ScreenServer(create_app(station), config.screen_port)
         screen.start()
         # Streams end first, or the screen's threads would outlive the station.
@@ -102,7 +102,7 @@ def _running(config: Config) -> Iterator[_Watched]:
         station.attach_readers(lambda: [reader.health() for reader in readers])
         cards = _card_readers(readers)
         station.card_errands.attach_readers(cards.get)
-        client = CloudClient(config, key, station.now)
+        client = CloudClient(config, keys, station.now)
         station.card_errands.attach_keys(client)
         sync = station.sync_with(client)
         sync.start()

@@ -31,7 +31,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from reader_agent import cloud
 from reader_agent.cloud import Answer, Asked, CloudLost
 from reader_agent.config import Config
-from reader_agent.station_key import KeyRing
+from reader_agent.station_key import KeyRing, StationKeyError
 from schemas.canonical import canonical_json
 from schemas.card_keys import CardKeys
 from schemas.enrolment import ENROLL_PATH, KEY_PATH, EnrolledSchema
@@ -44,7 +44,8 @@ JSON = "application/json"
 GZIP_FROM_BYTES = 1_000
 CONNECT_TIMEOUT_S = 5
 LONGEST_RETRY_AFTER_S = 3_600
-LATEST_UNIX_S = 2**34
+_DAY_S = 24 * 3_600
+_RENEW_EVERY_S = 3_600
 _ANSWER = SyncAnswerSchema()
 _ENROLLED = EnrolledSchema()
 _CLOCK, _REPLAYED, _BAD_SIGNATURE = "clock", "replayed", "bad_signature"
@@ -96,7 +97,8 @@ class CloudClient:
         self._keys = KeyRing(None, keys) if isinstance(keys, bytes) else keys
         self._now = now
         self._ahead_s = 0
-        self._ahead_s = 0
+        self._key_days = config.limits.key_days
+        self._renewed_at_s: float | None = None
         self._timeout_s = config.limits.request_timeout_s
         self._most_bytes = config.limits.answer_bytes
         self._sockets = OpenSockets()
@@ -107,6 +109,8 @@ class CloudClient:
 
     def exchange(self, asked: Asked) -> Answer:
         """See `Cloud.exchange`."""
+        if asked.wait_s:
+            self._renew_key()
         body = asked.body(canonical_json(asked.header))
         content = self._post(SYNC_PATH, body, CONTENT_TYPE, self._timeout_s + asked.wait_s)
         return read_answer(content)
@@ -149,12 +153,27 @@ class CloudClient:
         An end at any moment leaves the station able to speak, and doing it again goes on where it
         was left. Raises `CloudLost`, and `StationKeyError` and `OSError` of the card.
         """
-        present, coming = self._keys.current, self._keys.prepare_next()
+        present, coming = self._keys.current, self._keys.prepare()
         for key in (present, coming):
             proof = sign_next_key(coming, self._station_id, public_key_of(present))
             body = canonical_json({"public_key": public_key_of(coming).hex(), "proof": proof})
             self._post(KEY_PATH, body, JSON, self._timeout_s, key)
         _log.info("key.changed")
+
+    def _renew_key(self) -> None:
+        """Change a key that is too old; while there is nothing to send, and seldom if it fails."""
+        made_at_s, now_s = self._keys.made_at_s(), self._now().timestamp()
+        if not self._key_days or made_at_s is None:
+            return
+        last_s = self._renewed_at_s
+        is_old = now_s - made_at_s > self._key_days * _DAY_S
+        if not is_old or (last_s is not None and 0 <= now_s - last_s < _RENEW_EVERY_S):
+            return
+        self._renewed_at_s = now_s
+        try:
+            self.change_key()
+        except (CloudLost, StationKeyError, OSError) as error:
+            _log.warning("key.not_changed", error=str(error))
 
     def close(self) -> None:
         """See `Cloud.close`."""

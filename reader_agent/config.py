@@ -62,7 +62,8 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Every limit of a station. Waits in seconds, sizes in bytes."""
+    """Every limit of a station. Waits in seconds, sizes in bytes. `key_days`: a key that is older
+    is changed for a new one, 0 for never."""
 
     batch_events: int = 500
     batch_bytes: int = 262_144
@@ -76,6 +77,7 @@ class Limits:
     tap_repeat_s: int = 5
     disk_warn_percent: int = 90
     search_results: int = 50
+    key_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ _LIMIT_RANGES: dict[str, range] = {
     "tap_repeat_s": range(61),
     "disk_warn_percent": range(1, 101),
     "search_results": range(1, 501),
+    "key_days": range(3_651),
 }
 
 

@@ -12,8 +12,9 @@ import click
 from reader_agent.clock import SystemClock
 from reader_agent.cloud import CloudLost
 from reader_agent.cloud_client import CloudClient, NotEnrolled
+from reader_agent.command_output import log_to_stderr
 from reader_agent.config import PREFIX, Config, ConfigError, read_config
-from reader_agent.station_key import FILE_NAME, NEXT_FILE_NAME, KeyRing, StationKeyError
+from reader_agent.station_key import ENROLL_FILE_NAME, KeyRing, StationKeyError
 
 _IDENTITY = ("station_id", "place_id", "role", "letter")
 _NEW_KEY = "key_in_use"
@@ -38,16 +39,17 @@ _config_option = click.option(
 
 
 @click.command()
-@click.argument("code")
+@click.argument("code", nargs=-1, required=True)
 @_config_option
-def enroll(code: str, config_path: Path | None) -> None:
+def enroll(code: tuple[str, ...], config_path: Path | None) -> None:
     """Let this station in with the CODE from the manager's page.
 
     The station's key is made here if there is none, and never leaves it. A key that the cloud
     knows already is not enrolled again: then a new one takes its place.
     """
     with _in_words(config_path) as (config, client, ring):
-        enrolled = _enroll(code, config, client, ring)
+        # Its two groups may be typed apart.
+        enrolled = _enroll("".join(code), config, client, ring)
         wrong = _differences(config, enrolled)
         if wrong:
             raise click.ClickException("\n".join(wrong))
@@ -68,24 +70,28 @@ def rotate_key(config_path: Path | None) -> None:
     click.echo(f"{config.station_id} has a new key")
 
 
-def _enroll(
-    code: str, config: Config, client: CloudClient, ring: KeyRing
-) -> Mapping[str, str]:
-    """Try the key that is there, one that was made for a change, and a new one."""
+def _enroll(code: str, config: Config, client: CloudClient, ring: KeyRing) -> Mapping[str, str]:
+    """With the key that is there, unless the cloud knows it: then with a new one, which an
+    enrolment that was broken off may have made and even brought in."""
     key = ring.current
-    while True:
+    for _ in range(2):
         try:
-            enrolled = client.enroll(code, config, key)
+            return _try_key(code, config, client, ring, key)
         except NotEnrolled as refused:
-            coming = ring.prepare_next() if refused.code == _NEW_KEY else key
-            if coming == key and refused.code == _NEW_KEY and key != ring.current:
-                coming = ring.prepare_another(key)
-            if coming == key:
+            if refused.code != _NEW_KEY:
                 raise
-            key = coming
-        else:
+        if key != ring.current:
             ring.settle(key)
-            return enrolled
+        key = ring.prepare(ENROLL_FILE_NAME)
+    return _try_key(code, config, client, ring, key)
+
+
+def _try_key(
+    code: str, config: Config, client: CloudClient, ring: KeyRing, key: bytes
+) -> Mapping[str, str]:
+    enrolled = client.enroll(code, config, key)
+    ring.settle(key)
+    return enrolled
 
 
 def _differences(config: Config, said: Mapping[str, object]) -> list[str]:
@@ -100,6 +106,7 @@ def _differences(config: Config, said: Mapping[str, object]) -> list[str]:
 @contextmanager
 def _in_words(config_path: Path | None) -> Iterator[tuple[Config, CloudClient, KeyRing]]:
     """A client for one errand; whatever goes wrong ends as a line that says what to do."""
+    log_to_stderr()
     client: CloudClient | None = None
     config: Config | None = None
     try:

@@ -2,8 +2,9 @@
 
 `station.key` is the one in use. While it changes, `station.key.next` is the one to come: it is on
 the disk before the cloud hears of it, and takes the other's place once the cloud has listened to
-it. Until then either may be the one that the cloud knows, so that an end at any moment, kill -9
-or the plug, leaves the station able to speak: what one of them cannot say, the other can.
+it. `station.key.enroll` is one that is to come by a code instead. Until then any of them may be the
+one that the cloud knows, so that an end at any moment, kill -9 or the plug, leaves the station able
+to speak: what one of them cannot say, the other can.
 
 `valet-agent key` prints the public half; a manager enters it where the station is enrolled by hand.
 """
@@ -24,6 +25,8 @@ from schemas.signing import new_private_key, public_key_of
 
 FILE_NAME = "station.key"
 NEXT_FILE_NAME = "station.key.next"
+ENROLL_FILE_NAME = "station.key.enroll"
+_COMING = (NEXT_FILE_NAME, ENROLL_FILE_NAME)
 _LENGTH = 32
 _OTHERS = 0o077
 
@@ -60,15 +63,15 @@ class KeyRing:
         if self._data_dir is None:
             return None
         try:
-            found = [_load_if_any(self._data_dir / name) for name in (FILE_NAME, NEXT_FILE_NAME)]
+            found = [_load_if_any(self._data_dir / name) for name in (FILE_NAME, *_COMING)]
         except (StationKeyError, OSError) as error:
             _log.warning("key.not_read", error=str(error))
             return None
         return next((key for key in found if key is not None and key not in tried), None)
 
-    def prepare_next(self) -> bytes:
+    def prepare(self, name: str = NEXT_FILE_NAME) -> bytes:
         """The key to come; made if there is none."""
-        path = self._folder / NEXT_FILE_NAME
+        path = self._folder / name
         if _load_if_any(path) is None:
             _create(path)
         return _load(path)
@@ -83,15 +86,17 @@ class KeyRing:
             if self._data_dir is None:
                 return
             try:
-                if key == _load_if_any(self._data_dir / NEXT_FILE_NAME):
-                    _take_place(self._data_dir)
+                for name in _COMING:
+                    if key == _load_if_any(self._data_dir / name):
+                        _take_place(self._data_dir / name)
             except OSError as error:
                 _log.warning("key.not_kept", error=error.strerror)
 
     def settle(self, key: bytes) -> None:
-        """As `worked`, also where `key` is in use and the key to come is of no use any more."""
+        """`key` was enrolled: it is the one in use, and what else was to come is not."""
         self.worked(key)
-        (self._folder / NEXT_FILE_NAME).unlink(missing_ok=True)
+        for name in _COMING:
+            (self._folder / name).unlink(missing_ok=True)
 
     def made_at_s(self) -> float | None:
         """When the key in use was made, in Unix seconds by the card's clock of that time."""
@@ -177,12 +182,11 @@ def _create(path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def _take_place(data_dir: Path) -> None:
-    path = data_dir / NEXT_FILE_NAME
+def _take_place(path: Path) -> None:
     # So that the key's age counts from now, and not from when it was prepared.
     os.utime(path)
-    path.replace(data_dir / FILE_NAME)
-    _sync_folder(data_dir)
+    path.replace(path.with_name(FILE_NAME))
+    _sync_folder(path.parent)
 
 
 def _sync_folder(path: Path) -> None:

@@ -12,9 +12,10 @@ class StationStatus:
     """Ages in whole seconds, None where there is nothing to age.
 
     `storage`: ok, full or fault. `station_problem`: None, or why the cloud does not talk to
-    this station (revoked, unknown_station, bad_signature, bad_request, too_large,
-    journal_ahead, chain_broken). `damaged_journals`: names of database files that were found
-    corrupt and set aside. `refused` counts events that the cloud keeps for a person to look at.
+    this station (revoked, unknown_station, bad_signature, clock, bad_request, too_large,
+    journal_ahead, chain_broken), or what it says of it (cloned). `damaged_journals`: names of
+    database files that were found corrupt and set aside. `refused` counts events that the cloud
+    keeps for a person to look at.
     `mono_ns`: when this was asked, on the clock that the readers' times are of.
     """
 

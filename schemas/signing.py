@@ -3,6 +3,10 @@
 Headers: `Valet-Station` (id), `Valet-Time` (Unix seconds as the station believes them),
 `Valet-Nonce` (32 hex digits), `Valet-Signature` (128 hex digits). The signature covers
 method, path, SHA-256 of the body, station, time and nonce, each on its own line.
+
+A nonce is taken once. A time that is too far from the cloud's is answered with the cloud's own
+(problem `clock`, member `server_time` in Unix seconds), for the next signature and nothing else: a
+Raspberry Pi without a network time must be able to speak.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ STATION_HEADER = "Valet-Station"
 TIME_HEADER = "Valet-Time"
 NONCE_HEADER = "Valet-Nonce"
 SIGNATURE_HEADER = "Valet-Signature"
+NONCE_HEX_DIGITS = 32
 
 
 def new_private_key() -> bytes:
@@ -37,7 +42,7 @@ def sign(
     private_key: bytes, station_id: str, method: str, path: str, body: bytes, unix_s: int
 ) -> dict[str, str]:
     """The headers that sign one request."""
-    nonce = secrets.token_hex(16)
+    nonce = secrets.token_hex(NONCE_HEX_DIGITS // 2)
     message = _message(method, path, body, station_id, str(unix_s), nonce)
     signature = Ed25519PrivateKey.from_private_bytes(private_key).sign(message)
     return {
@@ -66,6 +71,31 @@ def is_signed(
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def sign_next_key(next_private_key: bytes, station_id: str, public_key: bytes) -> str:
+    """Hex digits that prove that whoever announces its next key has it: signed with the next key
+    over the station, its present public key and the next one."""
+    message = _next_key_message(station_id, public_key, public_key_of(next_private_key))
+    return Ed25519PrivateKey.from_private_bytes(next_private_key).sign(message).hex()
+
+
+def is_next_key_signed(
+    next_public_key: bytes, signature: str, station_id: str, public_key: bytes
+) -> bool:
+    """Whether `signature` is what `sign_next_key` gives for these keys."""
+    message = _next_key_message(station_id, public_key, next_public_key)
+    try:
+        Ed25519PublicKey.from_public_bytes(next_public_key).verify(
+            bytes.fromhex(signature), message
+        )
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _next_key_message(station_id: str, public_key: bytes, next_public_key: bytes) -> bytes:
+    return f"next-key\n{station_id}\n{public_key.hex()}\n{next_public_key.hex()}".encode()
 
 
 def _message(method: str, path: str, body: bytes, *rest: str) -> bytes:

@@ -25,6 +25,9 @@ CHANGE_PERSON = "person"
 CHANGE_TAG = "tag"
 CHANGE_KINDS = (CHANGE_EVENT, CHANGE_VISIT, CHANGE_PLACE, CHANGE_PERSON, CHANGE_TAG)
 
+CLONED = "cloned"
+ALARMS = (CLONED,)
+
 CONTENT_TYPE = "application/x-ndjson"
 
 
@@ -89,7 +92,9 @@ class SyncAnswerSchema(_Lenient):
     """The answer to a sync request, given after the commit.
 
     `from_cursor` repeats the request's cursor: an answer that does not continue what the
-    station has by then is not applied. `more` says that changes were cut at the limit.
+    station has by then is not applied. `more` says that changes were cut at the limit. `alarm`
+    is what staff have to be told of their station, null for nothing; one that is not known is
+    told as it is.
     """
 
     ack_seq = fields.Integer(required=True)
@@ -100,4 +105,5 @@ class SyncAnswerSchema(_Lenient):
     cursor = fields.Integer(required=True, allow_none=True)
     changes = fields.List(fields.Nested(ChangeSchema), required=True)
     more = fields.Boolean(required=True)
+    alarm = fields.String(allow_none=True, load_default=None)
     server_time = fields.AwareDateTime(required=True, format="iso", default_timezone=None)

@@ -96,8 +96,7 @@ def give_keys(
     """The keys of one card, noted down without the keys.
 
     Raises `Refusal`: `not_allowed` unless the actor is a supervisor or manager at work here,
-    what is wrong with the tag's id, `bad_signature` for a request that was answered before,
-    `too_many_tries` beyond the hour's limit of the station.
+    what is wrong with the tag's id, `too_many_tries` beyond the hour's limit of the station.
     """
     actor = session.get(PersonRow, wish.actor)
     if actor is None or not actor.is_active or _MAY_MAKE_CARDS.isdisjoint(actor.roles):
@@ -106,8 +105,6 @@ def give_keys(
     # Two at once must not both be the last one of the hour.
     session.get(StationRow, wish.station_id, with_for_update=True)
     given = select(CardKeyRow).where(CardKeyRow.station_id == wish.station_id)
-    if session.scalar(given.where(CardKeyRow.nonce == wish.nonce)) is not None:
-        raise Refusal("bad_signature", detail="this request was answered before: sign a new one")
     in_hour = given.where(CardKeyRow.given_at > now - _HOUR)
     count = session.scalar(select(func.count()).select_from(in_hour.subquery())) or 0
     if count >= config.card_keys_per_hour:

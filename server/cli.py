@@ -15,6 +15,7 @@ from server import clock, migrate
 from server.config import Config, ConfigError, load_config
 from server.database import Database, DatabaseError
 from server.district import current_version, load_district, read_district
+from server.ledger_command import ledger
 from server.logs import configure_logs
 from server.master_key import KeyFileError, load_master_key
 from server.sun_command import sun
@@ -145,14 +146,40 @@ def station_add(config: Config, station_id: str, place: str, key: str) -> None:
     click.echo(f"{station_id} may speak for {place}")
 
 
+@station.command(name="code")
+@click.argument("station_id")
+@click.option("--place", required=True, help="Id of its place.")
+@click.pass_obj
+def station_code(config: Config, station_id: str, place: str) -> None:
+    """Make a one-time code with which a station lets itself in: `valet-agent enroll CODE`."""
+    from server.station_codes import make_code
+
+    key, now, by = load_master_key(config.key_file), clock.now(), "valet-server"
+    made = _write(
+        config, lambda session: make_code(session, config, key, station_id, place, by, now)
+    )
+    minutes = config.station_code_s // 60
+    click.echo(made.code)
+    click.echo(
+        f"for {station_id} at {place}, once, within {minutes} minutes: "
+        f"there, run `valet-agent enroll {made.code}`",
+        err=True,
+    )
+
+
 @station.command(name="revoke")
 @click.argument("station_id")
+@click.option("--reason", help="Why; managers see it.")
 @click.pass_obj
-def station_revoke(config: Config, station_id: str) -> None:
+def station_revoke(config: Config, station_id: str, reason: str | None) -> None:
     """Refuse all that a station sends from now on."""
     from server.stations import revoke_station
 
-    _write(config, lambda session: revoke_station(session, station_id))
+    now, by = clock.now(), "valet-server"
+    _write(
+        config,
+        lambda session: revoke_station(session, station_id, by=by, reason=reason, now=now),
+    )
     click.echo(f"{station_id} is shut out")
 
 
@@ -195,6 +222,7 @@ def rebuild(ctx: click.Context, write: bool) -> None:
 
 
 main.add_command(sun)
+main.add_command(ledger)
 
 
 @main.command()

@@ -60,6 +60,12 @@ class Config:
     tap_failures_s: int
     card_reads_keep_s: int
     card_keys_per_hour: int
+    clock_window_s: int
+    twin_overlap_s: int
+    station_code_s: int
+    enrol_tries_per_address: int
+    enrol_tries_in_all: int
+    enrol_tries_s: int
 
     @property
     def key_file(self) -> Path:
@@ -151,6 +157,7 @@ def _read(env: Env) -> Config:
         page_rows=env.int("PAGE_ROWS", 200, validate=positive),
         day_starts_hour=env.int("DAY_STARTS_HOUR", 6, validate=validate.Range(0, 23)),
         **_read_cards(env),
+        **_read_stations(env),
     )
 
 
@@ -163,6 +170,18 @@ def _read_cards(env: Env) -> dict[str, int]:
         "tap_failures_s": env.int("TAP_FAILURES_S", 600, validate=positive),
         "card_reads_keep_s": env.int("CARD_READS_KEEP_S", 90 * 24 * 3600, validate=positive),
         "card_keys_per_hour": env.int("CARD_KEYS_PER_HOUR", 120, validate=positive),
+    }
+
+
+def _read_stations(env: Env) -> dict[str, int]:
+    positive = validate.Range(min=1)
+    return {
+        "clock_window_s": env.int("CLOCK_WINDOW_S", 120, validate=positive),
+        "twin_overlap_s": env.int("TWIN_OVERLAP_S", 60, validate=positive),
+        "station_code_s": env.int("STATION_CODE_S", 600, validate=positive),
+        "enrol_tries_per_address": env.int("ENROL_TRIES_PER_ADDRESS", 10, validate=positive),
+        "enrol_tries_in_all": env.int("ENROL_TRIES_IN_ALL", 100, validate=positive),
+        "enrol_tries_s": env.int("ENROL_TRIES_S", 600, validate=positive),
     }
 
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event
+from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
@@ -64,12 +65,19 @@ class Database:
             return work(session)
 
 
-def insert_missing(session: Session, table: type[DeclarativeBase], **values: object) -> None:
-    """Insert a row unless its key is there. Two may do so at once, and both go on."""
-    if session.get_bind().dialect.name == "sqlite":
-        session.execute(sqlite_insert(table).values(values).on_conflict_do_nothing())
-    else:
-        session.execute(postgres_insert(table).values(values).on_conflict_do_nothing())
+def insert_missing(session: Session, table: type[DeclarativeBase], **values: object) -> bool:
+    """Insert a row unless its key is there; whether it was inserted. Two may do so at once, and
+    both go on."""
+    into = table.__table__
+    assert isinstance(into, SQLTable)
+    statement = (
+        sqlite_insert(into).values(values).on_conflict_do_nothing()
+        if session.get_bind().dialect.name == "sqlite"
+        else postgres_insert(into).values(values).on_conflict_do_nothing()
+    )
+    found = session.execute(statement, execution_options={"preserve_rowcount": True})
+    assert isinstance(found, CursorResult)
+    return found.rowcount == 1
 
 
 def retrying(work: Callable[[], T]) -> T:

@@ -5,7 +5,6 @@ Kept under keyed digests: the table tells nobody which addresses were here.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,10 +16,9 @@ from server.config import Config
 from server.database import insert_missing
 from server.master_key import MasterKey
 from server.models import TapFailureRow
+from server.network_address import network_of
 
 _PURPOSE = "tap-failures"
-# Whoever has one IPv6 address has all of its network.
-_IPV6_NETWORK_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def suspects(
     config: Config, key: MasterKey, address: str | None, uid: str | None
 ) -> tuple[Suspect, ...]:
     """Those of one tap: the address it comes from, and the card it names if it names one."""
-    network = key.derive(_PURPOSE, "address", _network_of(address)).hex()
+    network = key.derive(_PURPOSE, "address", network_of(address)).hex()
     found = [Suspect(network, config.tap_failures_per_address)]
     if uid is not None:
         card = key.derive(_PURPOSE, "card", uid).hex()
@@ -69,13 +67,3 @@ def count(session: Session, config: Config, people: Iterable[Suspect], now: date
 
 def _oldest(config: Config, now: datetime) -> datetime:
     return now - timedelta(seconds=config.tap_failures_s)
-
-
-def _network_of(address: str | None) -> str:
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
-    if found.version == 4:
-        return str(found)
-    return str(ipaddress.ip_network((found, _IPV6_NETWORK_BITS), strict=False))

@@ -19,6 +19,8 @@ PROBLEMS = frozenset(
         "too_large",
         "journal_ahead",
         "chain_broken",
+        "cloned",
+        "clock",
     }
 )
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g
 from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
+from sqlalchemy.orm import Session
 
-from schemas.card_keys import CardKeysSchema
-from schemas.problems import Refusal
-from schemas.signing import NONCE_HEADER
+from schemas.card_keys import CardKeys, CardKeysSchema
 from server import clock
 from server.api.route import STATION, problems
-from server.api.station_auth import authenticate
+from server.api.station_auth import Speaker, authenticate
 from server.app import services
 from server.card_keys import Wish, give_keys
 
@@ -42,7 +40,7 @@ class CardKeysWishSchema(Schema):
 
 @blueprint.before_request
 def _require_station() -> None:
-    g.station = authenticate(services())
+    g.speaker = authenticate(services())
 
 
 @blueprint.after_request
@@ -62,11 +60,11 @@ def give(wish: dict[str, Any]) -> dict[str, Any]:
     Signed like a sync request. Who had which keys when is noted down; the keys are not.
     """
     found, now = services(), clock.now()
-    nonce = request.headers.get(NONCE_HEADER, "")
-    if not re.fullmatch(r"[0-9a-f]{32}", nonce):
-        raise Refusal("bad_header", detail=f"{NONCE_HEADER}: 32 hex digits")
-    asked = Wish(g.station.id, wish["actor"], wish["tag"], nonce)
-    keys = found.database.write(
-        lambda session: give_keys(session, found.config, found.key, asked, now)
-    )
-    return keys.to_wire()
+    speaker: Speaker = g.speaker
+    asked = Wish(speaker.station.id, wish["actor"], wish["tag"], speaker.nonce)
+
+    def work(session: Session) -> CardKeys:
+        speaker.spend(session, now)
+        return give_keys(session, found.config, found.key, asked, now)
+
+    return found.database.write(work).to_wire()

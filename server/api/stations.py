@@ -16,7 +16,10 @@ blueprint = reading("stations", "The computers at the places, and when each was 
 
 
 class StationSchema(Schema):
-    """One station. `depth`: events it had not sent when it was last heard of, at `seen_at`."""
+    """One station. `depth`: events it had not sent when it was last heard of, at `seen_at`.
+
+    `key_since`: how old its key is. `cloned_at`: since when two machines are known to use it.
+    """
 
     id = fields.String(required=True)
     place_id = fields.String(required=True)
@@ -25,6 +28,8 @@ class StationSchema(Schema):
     seen_at = fields.AwareDateTime(required=True, allow_none=True)
     depth = fields.Integer(required=True)
     version = fields.String(required=True)
+    key_since = fields.AwareDateTime(required=True, allow_none=True)
+    cloned_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 @reads(blueprint, "/stations", page_of(StationSchema, "StationPage"), PageQuerySchema)

@@ -8,7 +8,7 @@ import json
 import time
 import zlib
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -20,14 +20,15 @@ from sqlalchemy.orm import Session
 from schemas.events import describe
 from schemas.guest import GuestSchema
 from schemas.problems import Refusal
-from schemas.sync import CONTENT_TYPE, SyncAnswerSchema, SyncHeaderSchema
-from server import clock
+from schemas.sync import CLONED, CONTENT_TYPE, SyncAnswerSchema, SyncHeaderSchema
+from server import clock, station_nonces, station_twins
 from server.api.route import STATION, problems
-from server.api.station_auth import authenticate
+from server.api.station_auth import Speaker, authenticate
 from server.app import Services, services
 from server.downlink import News, news
 from server.ingest import Batch, Receipt, ingest, note_contact
 from server.models import JournalRow, StationRow
+from server.station_twins import Word
 from server.version_watch import LOOK_EVERY_S
 
 log = structlog.get_logger()
@@ -35,7 +36,7 @@ blueprint = Blueprint("sync", __name__, description="Stations")
 
 _HEADER = SyncHeaderSchema()
 _GUEST = GuestSchema()
-_CONTACT_EVERY = timedelta(seconds=10)
+_CONTACT_EVERY_S = 10
 _BODY = {
     "requestBody": {
         "required": True,
@@ -50,7 +51,10 @@ _BODY = {
 }
 _PROBLEMS = {
     400: "The header cannot be used",
-    401: "The station is not known or the signature is wrong",
+    401: (
+        "The station is not known, the signature is wrong or was used before, or its time is too "
+        "far from ours: then `server_time` (Unix seconds) is what to sign with"
+    ),
     403: "The station was revoked",
     413: "Too many bytes or events; the answer names the limit",
 }
@@ -63,7 +67,8 @@ _PROBLEMS = {
 def sync() -> dict[str, Any]:
     """Take in a station's next events and tell it what changed in the district."""
     found = services()
-    station = authenticate(found)
+    speaker = authenticate(found)
+    station = speaker.station
     header, lines = _parse(found)
     batch = Batch(
         station_id=station.id,
@@ -75,10 +80,10 @@ def sync() -> dict[str, Any]:
         lines=lines,
         first_seq=header["first_seq"],
     )
-    receipt = _take_in(found, station, batch, header)
+    receipt = _take_in(found, speaker, batch, header)
     cursor = header["cursor"]
     fresh = None if cursor is None else _wait_for_news(found, batch, header, bool(lines))
-    return _answer(receipt, cursor, fresh)
+    return {**_answer(receipt, cursor, fresh), "alarm": _alarm(station)}
 
 
 def _parse(found: Services) -> tuple[dict[str, Any], list[bytes]]:
@@ -125,30 +130,49 @@ def _inflate(body: bytes, limit: int) -> bytes:
     return raw
 
 
-def _take_in(found: Services, station: StationRow, batch: Batch, header: dict[str, Any]) -> Receipt:
-    """Ingest in one transaction; a request that brings nothing writes at most a contact."""
-    now = clock.now()
+def _take_in(found: Services, speaker: Speaker, batch: Batch, header: dict[str, Any]) -> Receipt:
+    """Ingest in one transaction; a request that brings nothing writes its nonce, and now and then
+    a contact."""
+    now, station = clock.now(), speaker.station
+    word = Word(batch.boot_id, batch.journal_id, batch.mono_ns)
 
     # What this request brings is no longer waiting once it is taken in.
     waiting = max(0, header["depth"] - len(batch.lines))
 
+    is_due = _is_due(station, now) or station_twins.is_other(station, word)
+
     def contact(session: Session) -> None:
+        row = session.get(StationRow, station.id, with_for_update=True)
         note_contact(session, station.id, waiting, header["version"], now)
+        if row is not None and is_due:
+            station_twins.note(session, found.config, row, word, now)
+            station.cloned_at = row.cloned_at
 
     def work(session: Session) -> Receipt:
+        speaker.spend(session, now)
         receipt = ingest(session, found.config, found.key, batch, now)
         contact(session)
         return receipt
 
-    def look(session: Session) -> Receipt:
+    def poll(session: Session) -> Receipt:
+        speaker.spend(session, now)
+        if is_due:
+            contact(session)
+            station_nonces.forget_old(session, found.config, station.id, now)
         journal = session.get(JournalRow, batch.journal_id)
         return Receipt(0 if journal is None else journal.head_seq)
 
-    if batch.lines or batch.guests:
-        return found.database.write(work)
-    if station.seen_at is None or now - station.seen_at > _CONTACT_EVERY:
-        found.database.write(contact)
-    return found.database.read(look)
+    return found.database.write(work if batch.lines or batch.guests else poll)
+
+
+def _is_due(station: StationRow, now: datetime) -> bool:
+    """Whether this is the first word of the station in these ten seconds."""
+    seen_at = station.seen_at
+    return seen_at is None or _tenth(now) != _tenth(seen_at)
+
+
+def _tenth(at: datetime) -> int:
+    return int(at.timestamp()) // _CONTACT_EVERY_S
 
 
 def _wait_for_news(
@@ -163,6 +187,10 @@ def _wait_for_news(
         # The long poll itself: nothing tells this thread of news, so it looks again.
         time.sleep(LOOK_EVERY_S)
     return found.database.read(lambda session: news(session, found.key, cursor, limit))
+
+
+def _alarm(station: StationRow) -> str | None:
+    return None if station.cloned_at is None else CLONED
 
 
 def _answer(receipt: Receipt, cursor: int | None, fresh: News | None) -> dict[str, Any]:

@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 from server.manager.blueprint import blueprint
-from server.manager.routes import day, decisions, refused, settings, sign_in, tags, visit
+from server.manager.routes import (
+    day,
+    decisions,
+    refused,
+    settings,
+    sign_in,
+    stations,
+    tags,
+    visit,
+)
 
-__all__ = ["blueprint", "day", "decisions", "refused", "settings", "sign_in", "tags", "visit"]
+__all__ = [
+    "blueprint",
+    "day",
+    "decisions",
+    "refused",
+    "settings",
+    "sign_in",
+    "stations",
+    "tags",
+    "visit",
+]

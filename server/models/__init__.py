@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from server.models.card import CardKeyRow, CardReadRow, CardRow, TapFailureRow
+from server.models.day_root import DayRefusalRow, DayRootRow, DaySpanRow
 from server.models.district import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
 from server.models.event import EventRow, JournalRow, QuarantineRow
 from server.models.guest import GuestRow
@@ -13,7 +14,14 @@ from server.models.promise import PromiseRow
 from server.models.request import RequestRow
 from server.models.session import AccountRow, SessionRow
 from server.models.shift import ShiftRow
-from server.models.station import StationRow
+from server.models.station import (
+    EnrolTryRow,
+    StationCodeRow,
+    StationKeyRow,
+    StationLifeRow,
+    StationNonceRow,
+    StationRow,
+)
 from server.models.table import Table
 from server.models.visit import VisitRow
 
@@ -22,7 +30,11 @@ __all__ = [
     "CardKeyRow",
     "CardReadRow",
     "CardRow",
+    "DayRefusalRow",
+    "DayRootRow",
+    "DaySpanRow",
     "DistrictRow",
+    "EnrolTryRow",
     "EventRow",
     "GuestRow",
     "JournalRow",
@@ -37,6 +49,10 @@ __all__ = [
     "RequestRow",
     "SessionRow",
     "ShiftRow",
+    "StationCodeRow",
+    "StationKeyRow",
+    "StationLifeRow",
+    "StationNonceRow",
     "StationRow",
     "Table",
     "TagRow",

@@ -55,7 +55,7 @@ class CardReadRow(Table):
 class CardKeyRow(Table):
     """A station was given the keys of one card: who asked, when, for which. Never the keys.
 
-    `nonce` of the signed request, so that the same request is not answered twice.
+    `nonce`: of the signed request.
     """
 
     __tablename__ = "card_keys"

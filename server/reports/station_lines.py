@@ -18,8 +18,8 @@ from server.reports.day import Day
 class StationLine:
     """One station. `depth`: events it had not sent when it was last heard of.
 
-    `is_silent`: not heard of for longer than `station_silent_s`; `may_miss`: events of the
-    reported day may still be there and not here.
+    `is_cloned`: two machines use its key. `is_silent`: not heard of for longer than
+    `station_silent_s`; `may_miss`: events of the reported day may still be there and not here.
     """
 
     id: str
@@ -29,6 +29,7 @@ class StationLine:
     depth: int
     version: str
     is_revoked: bool
+    is_cloned: bool
     is_silent: bool
     may_miss: bool
 
@@ -59,6 +60,7 @@ def _line(
         depth=station.depth,
         version=station.version,
         is_revoked=station.is_revoked,
+        is_cloned=station.cloned_at is not None,
         is_silent=not station.is_revoked and (seen_at is None or seen_at < now - grace),
         may_miss=not told_all and station.enrolled_at < day.upto(now),
     )

@@ -238,6 +238,56 @@ def test_a_long_poll_may_last_longer_than_connecting_may(
     assert client.exchange(_asked(wait_s=5))["cursor"] == 0
 
 
+def refusing_first(
+    cloud: LoopbackCloud, status: int, problem: dict[str, object], times: int
+) -> Handler:
+    """Refuses so many requests, then answers."""
+
+    def handle(request: BaseHTTPRequestHandler, _body: bytes) -> None:
+        refused = len(cloud.requests) <= times
+        reply(request, status if refused else 200, problem if refused else ANSWER)
+
+    return handle
+
+
+def test_a_wrong_clock_signs_with_the_clouds_time_and_goes_on_doing_so(
+    cloud: LoopbackCloud, client: CloudClient
+) -> None:
+    problem: dict[str, object] = {"code": "clock", "server_time": 1_800_000_000}
+    cloud.handle = refusing_first(cloud, 401, problem, 1)
+    assert client.exchange(_asked())["cursor"] == 0
+    assert client.exchange(_asked())["cursor"] == 0
+    times = [int(headers["Valet-Time"]) for headers, _ in cloud.requests]
+    assert times == [int(NOW.timestamp()), 1_800_000_000, 1_800_000_000]
+    # The body of an event knows nothing of it.
+    assert len({body for _, body in cloud.requests}) == 1
+
+
+@pytest.mark.parametrize("server_time", [None, "noon", -5, 2**50])
+def test_a_cloud_that_does_not_say_the_time_is_not_asked_again(
+    cloud: LoopbackCloud, client: CloudClient, server_time: object
+) -> None:
+    problem = {"code": "clock", "server_time": server_time}
+    cloud.handle = refusing_first(cloud, 401, problem, 9)
+    lost = _code_of(client, _asked())
+    assert (lost.code, lost.problem) == (fault.TURNED_AWAY, "clock")
+    assert len(cloud.requests) == 1
+
+
+def test_a_request_that_the_line_doubled_is_signed_anew(
+    cloud: LoopbackCloud, client: CloudClient
+) -> None:
+    cloud.handle = refusing_first(cloud, 401, {"code": "replayed"}, 1)
+    assert client.exchange(_asked())["cursor"] == 0
+    first, second = (headers["Valet-Nonce"] for headers, _ in cloud.requests)
+    assert first != second
+    # A line that always does it is a bad line; nothing is said of the station.
+    cloud.requests.clear()
+    cloud.handle = refusing_first(cloud, 401, {"code": "replayed"}, 9)
+    assert _code_of(client, _asked()).code == fault.BUSY
+    assert len(cloud.requests) == 2
+
+
 def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
     client = CloudClient(config_of(tmp_path), PRIVATE_KEY, lambda: NOW)
     assert _code_of(client, _asked()).code == fault.UNREACHABLE

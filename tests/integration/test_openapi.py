@@ -24,6 +24,7 @@ from schemas import events
 from schemas.chain import genesis, seal
 from schemas.signing import new_private_key, public_key_of, sign
 from schemas.sync import CONTENT_TYPE
+from server import clock
 from server.models import StationRow
 from tests.manager_evening import Evening
 from tests.visit_story import EVENING, steady_uuid
@@ -85,7 +86,8 @@ def test_every_route_of_the_api_is_in_the_document(shown: Evening, looking: Flas
     }
 
     assert served == {path for path in document(looking)["paths"] if path.startswith("/v1/")}
-    assert served == {*NOUNS, "/v1/sync", "/v1/cards/keys"}
+    enrolment = {"/v1/stations/enroll", "/v1/stations/key"}
+    assert served == {*NOUNS, *enrolment, "/v1/sync", "/v1/cards/keys", "/v1/ledger/roots"}
 
 
 def test_every_answer_has_a_schema_and_every_problem_its_form(looking: FlaskClient) -> None:
@@ -231,7 +233,7 @@ def station_key(shown: Evening) -> bytes:
 
 def send(client: FlaskClient, key: bytes, body: bytes, **headers: str) -> Any:
     """One signed sync request."""
-    signed = sign(key, STATION, "POST", "/v1/sync", body, int(EVENING.timestamp()))
+    signed = sign(key, STATION, "POST", "/v1/sync", body, int(clock.now().timestamp()))
     return client.post(
         "/v1/sync", data=body, headers={**signed, **headers}, content_type=CONTENT_TYPE
     )

@@ -38,6 +38,11 @@ WAIT_S = 1
 LONG_S = 20
 
 
+def now_s() -> int:
+    """The cloud's time in Unix seconds."""
+    return int(clock.now().timestamp())
+
+
 @dataclass
 class Door:
     """One station's way in, and the cloud behind it."""
@@ -68,7 +73,7 @@ class Door:
         """One signed request with these lines, or with these bytes as its body."""
         if raw is None:
             raw = b"\n".join([json.dumps(self.header(**changes)).encode(), *(lines or [])])
-        signed = sign(PRIVATE, self.station.station_id, "POST", "/v1/sync", raw, 1_900_000_000)
+        signed = sign(PRIVATE, self.station.station_id, "POST", "/v1/sync", raw, now_s())
         return self.client.post(
             "/v1/sync", data=raw, content_type=CONTENT_TYPE, headers={**signed, **(headers or {})}
         )

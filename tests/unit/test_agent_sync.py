@@ -157,6 +157,17 @@ def test_an_answer_that_takes_nothing_in_is_no_reason_to_ask_at_once(kit: Statio
     assert loops.rests == [1, 2, 4]
 
 
+def test_what_the_cloud_says_of_the_station_is_shown_until_it_no_longer_says_so(
+    kit: StationKit,
+) -> None:
+    loops = Loops(kit, lambda _asked: kit.answer(alarm="cloned"), kit.answer())
+    loops.push()
+    assert kit.station.status().station_problem == "cloned"
+    assert kit.station.status().unsent == 0
+    loops.pull()
+    assert kit.station.status().station_problem is None
+
+
 def test_a_refused_event_does_not_hold_up_those_behind_it(kit: StationKit) -> None:
     _record(kit, 2)
     verdict = {"seq": 2, "id": None, "verdict": "refused", "code": "bad_fields", "detail": None}

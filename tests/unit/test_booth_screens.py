@@ -98,6 +98,7 @@ def test_the_head_says_place_person_time_and_connection(
         ({"is_disk_low": True}, "bad", "badge.disk_low"),
         ({"storage": "full", "online": False}, "bad", "badge.storage_full"),
         ({"station_problem": "revoked"}, "bad", "badge.station_problem"),
+        ({"station_problem": "cloned"}, "bad", "badge.cloned"),
     ],
 )
 def test_the_badge_says_the_most_urgent_thing(

@@ -1,0 +1,74 @@
+"""The stations: how each is, and letting one in or shutting it out."""
+
+from __future__ import annotations
+
+from flask import Response, redirect, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from server import clock
+from server import stations as keeping
+from server.app import services
+from server.manager.blueprint import blueprint, person, signed_in
+from server.models import PlaceRow
+from server.reports.station_states import count_alarms, station_states
+from server.station_codes import NewCode, make_code
+
+
+@blueprint.context_processor
+def _alarms() -> dict[str, object]:
+    """Every page says how many stations need somebody."""
+    if signed_in() is None:
+        return {}
+    return {"station_alarms": services().database.read(count_alarms)}
+
+
+@blueprint.get("/stations")
+def stations() -> str:
+    """All stations, what is wrong with any, and the forms."""
+    return _page(None)
+
+
+@blueprint.post("/stations/code")
+def make_station_code() -> AnyResponse:
+    """Make a code for a station, new or known, and show it this once: no address leads to it."""
+    found, now, actor, form = services(), clock.now(), person().id, request.form
+    station_id, place_id = form.get("station", "").strip(), form.get("place", "")
+    made = found.database.write(
+        lambda session: make_code(
+            session, found.config, found.key, station_id, place_id, actor, now
+        )
+    )
+    return Response(_page(made))
+
+
+@blueprint.post("/stations/revoke")
+def revoke_station() -> AnyResponse:
+    """Shut a station out, for a reason."""
+    now, actor, form = clock.now(), person().id, request.form
+    reason = keeping.check_reason(form.get("reason", ""))
+    station_id = form.get("station", "")
+    services().database.write(
+        lambda session: keeping.revoke_station(
+            session, station_id, by=actor, reason=reason, now=now
+        )
+    )
+    return redirect(url_for("manager.stations", said="revoked"), 303)
+
+
+def _page(code: NewCode | None) -> str:
+    found, now = services(), clock.now()
+
+    def read(session: Session) -> dict[str, object]:
+        return {
+            "stations": station_states(session, found.config, now),
+            "places": session.scalars(select(PlaceRow).order_by(PlaceRow.name)).all(),
+        }
+
+    return render_template(
+        "manager/stations.html",
+        **found.database.read(read),
+        code=code,
+        code_minutes=found.config.station_code_s // 60,
+    )
