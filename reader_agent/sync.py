@@ -1,7 +1,8 @@
 """Two loops through one door: one sends what happened here, one waits for news of the district.
 
 The sender wakes at once on a new event, and by a timer without one; a failure is retried after
-full jitter, or when the cloud says; nothing is dropped and nothing blocks what comes after it. The loops share nothing but `Exchange`, which may be asked twice at a time.
+full jitter, or when the cloud says; nothing is dropped and nothing blocks what comes after it.
+The loops share nothing but `Exchange`, which may be asked twice at a time.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault.tap_killer import Outcome
+from tests.unmeasured import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 300
@@ -27,6 +28,7 @@ def killed_everywhere(folder: Path, template: Path, case: str) -> list[Outcome]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.fault.tap_killer", str(folder), str(template), case],
         cwd=ROOT,
+        env=unmeasured(),
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.fault.write_killer import Found
+from tests.unmeasured import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 300
@@ -19,6 +20,7 @@ def killed_everywhere(folder: Path, url: str, who: str) -> list[Found]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.fault.write_killer", str(folder), url, who],
         cwd=ROOT,
+        env=unmeasured(),
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,

@@ -12,6 +12,7 @@ from tests.power_cut.card import choose, images
 from tests.power_cut.checker import Verdict, check
 from tests.power_cut.operations import Acknowledged, Operation, Sync, Write
 from tests.power_cut.recorder import load
+from tests.unmeasured import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 1
@@ -47,7 +48,7 @@ def record(folder: Path, synchronous: str, *options: str) -> list[Operation]:
     """The recording of an evening, made in a process of its own."""
     recording = folder / "recording"
     command = ["-m", "tests.power_cut.evening", str(folder), str(recording), synchronous, *options]
-    subprocess.run([sys.executable, *command], cwd=ROOT, check=True, timeout=120)
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=unmeasured(), check=True, timeout=120)
     return load(recording)
 
 

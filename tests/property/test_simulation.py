@@ -15,6 +15,8 @@ from tests.simulation.hub import Event, Hub
 from tests.simulation.mutants import SCALE
 from tests.simulation.world import World
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).resolve().parents[2]
 BUDGET_S = float(os.environ.get("VALET_TEST_SIMULATION_S", "8"))
 """CPU seconds for seeds beyond the first; CI gives 60."""

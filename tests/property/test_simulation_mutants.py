@@ -10,6 +10,8 @@ from tests.simulation.booth import Broken
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.world import Failure, World
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SEEDS = 4
 LIMIT_S = 10.0
 
