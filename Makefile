@@ -3,7 +3,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 SEED ?= 7
 NIGHTS ?= 1
 BENCH_JSON ?= .bench/bench.json

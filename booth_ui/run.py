@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from _thread import start_new_thread
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -48,7 +49,8 @@ def run_station(config_path: Path | None) -> int:
     _log_to_stderr()
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+        # On a thread of its own: the handler may interrupt `over.wait`, whose lock `set` needs.
+        signal.signal(number, lambda *_: start_new_thread(over.set, ()))
     try:
         config = read_config(config_path)
     except ConfigError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from _thread import start_new_thread
 from datetime import datetime
 
 import click
@@ -48,7 +49,8 @@ def read(family: str, port: str, options: tuple[str, ...], **settings: str | Non
     clock = SystemClock()
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+        # On a thread of its own: the handler may interrupt `over.wait`, whose lock `set` needs.
+        signal.signal(number, lambda *_: start_new_thread(over.set, ()))
 
     def print_arrival(arrival: Arrival, wall: datetime) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,7 +62,8 @@ def run(config: Config) -> None:
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        # On a thread of its own: the handler may interrupt `stop.wait`, whose lock `set` needs.
+        start_new_thread(stop.set, ())
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)

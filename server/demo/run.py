@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
+from _thread import start_new_thread
 from pathlib import Path
 
 import click
@@ -19,7 +20,8 @@ def run(*, speed: int, first_port: int, quiet_evening: bool) -> None:
     """Run the demo until SIGINT or SIGTERM. Raises `click.ClickException` if it cannot."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+        # On a thread of its own: the handler may interrupt `over.wait`, whose lock `set` needs.
+        signal.signal(number, lambda *_: start_new_thread(over.set, ()))
     with tempfile.TemporaryDirectory(prefix="valet-demo-") as folder:
         show = Show(Path(folder), first_port)
         evening = Evening(show.stage(speed))

@@ -18,7 +18,7 @@ from tests.simulation.world import World
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 ROOT = Path(__file__).resolve().parents[2]
-BUDGET_S = float(os.environ.get("VALET_TEST_SIMULATION_S", "8"))
+BUDGET_S = float(os.environ.get("VALET_TEST_SIMULATION_S", "3"))
 """CPU seconds for seeds beyond the first; CI gives 60."""
 FIRST_SEED = 1000
 
