@@ -1,4 +1,4 @@
-"""A cable that is pulled and put back, 2,000 times in all, at a reader of each family."""
+"""A cable that is pulled and put back a thousand times, at a reader of each family."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ FAMILIES = [
     Family(
         "pn532",
         lambda link: PN532Emulator(PtyLine(link), SystemClock(), timing=0.1),
-        250,
+        1000,
         {"tag": UID, "hold_ms": 600},
         UID,
     ),
     Family(
         "rc522",
         lambda link: RC522Emulator(link, SystemClock()),
-        250,
+        1000,
         {"tag": UID, "hold_ms": 600},
         UID,
         {"poll_ms": "5"},
@@ -94,14 +94,14 @@ FAMILIES = [
     Family(
         "r200",
         lambda link: R200Emulator(PtyLine(link), SystemClock(), timing=0.1),
-        250,
+        1000,
         {"tag": EPC, "rssi_dbm": -50, "hold_ms": 600},
         EPC,
     ),
     Family(
         "scanner",
         lambda link: ScannerEmulator(PtyLine(link), SystemClock(), timing=0.1),
-        250,
+        1000,
         {"code": "052301"},
         "code:",
     ),
