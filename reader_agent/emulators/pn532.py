@@ -51,9 +51,8 @@ from reader_agent.drivers.pn532_frame import (
     PN532Parser,
     encode,
 )
-from reader_agent.emulators.command_lines import BadCommand, from_hex, from_json, hold_ms_of
-from reader_agent.emulators.faults import Faults
-from reader_agent.emulators.line_server import LineServer
+from reader_agent.emulators.asked_device import AskedDevice, Deed
+from reader_agent.emulators.command_lines import hold_ms_of
 from reader_agent.emulators.pn532_firmware import BAUDS, Endless, Firmware
 from reader_agent.emulators.pn532_radio import Radio
 from reader_agent.emulators.pty_line import PtyLine
@@ -86,16 +85,15 @@ BYTES_TO_WAKE = 5
 _BAUD_OF = {getattr(termios, f"B{baud}"): baud for baud in BAUDS if hasattr(termios, f"B{baud}")}
 
 
-class PN532Emulator:
+class PN532Emulator(AskedDevice):
     """One chip on one line. `timing` stretches the time that it takes; 0 is none at all."""
 
+    own_commands = "tag, put, remove"
+
     def __init__(self, line: PtyLine, clock: Clock, *, timing: float = 1.0) -> None:
-        self._line = line
-        self._clock = clock
+        super().__init__(line, clock, FAULTS)
         self._timing = timing
-        self._server = LineServer(line, self._on_bytes, clock)
         self._parser = PN532Parser(FROM_HOST)
-        self._faults = Faults(FAULTS)
         self._drawer = Drawer()
         self.firmware = Firmware(Radio())
         self.commands: deque[bytes] = deque(maxlen=1000)
@@ -104,14 +102,6 @@ class PN532Emulator:
         self._turn = 0
         self._last_answer = b""
         self._never = threading.Event()
-
-    def start(self) -> None:
-        """Plug it in and serve. Raises `LinkError`."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Unplug it and end its thread."""
-        self._server.stop()
 
     def put(self, spec: object) -> None:
         """Lay a tag on it. Raises `BadCommand`."""
@@ -130,31 +120,8 @@ class PN532Emulator:
         self._never.wait(hold_ms / 1000)
         self._server.call(lambda: self._take_away(tag))
 
-    def send(self, data: bytes) -> None:
-        """Put bytes on the line as they are."""
-        self._server.call(lambda: self._line.write(data))
-
-    def unplug(self) -> None:
-        """Make the device disappear; the chip loses its power."""
-        self._server.call(self._lose_power)
-
-    def plug(self) -> None:
-        """Make the device appear. Raises `LinkError`."""
-        self._server.call(self._line.plug)
-
-    def fault(self, name: str, count: int = 1) -> None:
-        """Let the next commands suffer from a fault; 0 ends it. Raises `BadCommand`."""
-        checked = self._faults.check(name, count)
-        self._server.call(lambda: self._order(name, checked))
-
-    def obey(self, text: bytes) -> str:
-        """Carry out one command and return its name. Raises `BadCommand`."""
-        name, act = self._understand(text)
-        act()
-        return name
-
-    def _understand(self, text: bytes) -> tuple[str, Callable[[], None]]:
-        match from_json(text):
+    def _own_command(self, command: object) -> Deed | None:
+        match command:
             case {"tag": spec, **rest}:
                 hold_ms = hold_ms_of(rest)
                 return "tag", lambda: self.present(spec, hold_ms)
@@ -164,17 +131,7 @@ class PN532Emulator:
                 return "remove", self.remove
             case {"remove": spec}:
                 return "remove", lambda: self.remove(spec)
-            case {"raw": str(digits)}:
-                data = from_hex(digits)
-                return "raw", lambda: self.send(data)
-            case {"unplug": True}:
-                return "unplug", self.unplug
-            case {"plug": True}:
-                return "plug", self.plug
-            case {"fault": str(name), **rest}:
-                count = self._faults.check(name, rest.get("count", 1))
-                return "fault", lambda: self.fault(name, count)
-        raise BadCommand("give tag, put, remove, raw, unplug, plug or fault")
+        return None
 
     # What lies on it
 
@@ -195,10 +152,6 @@ class PN532Emulator:
             radio.tags.remove(tag)
 
     def _lose_power(self) -> None:
-        self._line.unplug()
-        self._start_anew()
-
-    def _start_anew(self) -> None:
         self._stop_command()
         self.firmware.reset()
         self._parser = PN532Parser(FROM_HOST)
@@ -208,9 +161,9 @@ class PN532Emulator:
             self._stop_command()
             self.firmware.baud = STUCK_BAUD
         elif name == "brown_out" and count:
-            self._start_anew()
+            self._lose_power()
         else:
-            self._faults.order(name, count)
+            super()._order(name, count)
 
     # What the station says
 

@@ -37,9 +37,8 @@ from reader_agent.drivers.r200 import (
     encode,
     encode_tag,
 )
-from reader_agent.emulators.command_lines import BadCommand, from_hex, from_json, hold_ms_of
-from reader_agent.emulators.faults import Faults
-from reader_agent.emulators.line_server import LineServer
+from reader_agent.emulators.asked_device import AskedDevice, Deed
+from reader_agent.emulators.command_lines import BadCommand, hold_ms_of
 from reader_agent.emulators.pty_line import PtyLine
 from schemas.tag_ids import TagIDError, parse_tag_id
 
@@ -54,23 +53,22 @@ MOST_POWER_CDBM = 2600
 DONE = b"\x00"
 
 
-class R200Emulator:
+class R200Emulator(AskedDevice):
     """One module on one line.
 
     `pair` is `bb` or `aa`. `timing` stretches its answers and its polling: 2.0 is half as fast,
     and 0 as fast as possible.
     """
 
+    own_commands = "tag, put, remove"
+
     def __init__(
         self, line: PtyLine, clock: Clock, *, pair: str = "bb", timing: float = 1.0
     ) -> None:
-        self._line = line
+        super().__init__(line, clock, FAULTS)
         self._pair = Pair(pair)
         self._timing = timing
-        self._server = LineServer(line, self._on_bytes, clock)
         self._parser = R200Parser()
-        self._clock = clock
-        self._faults = Faults(FAULTS)
         self._field: dict[str, int] = {}
         self._polls_left = 0
         self._is_due = False
@@ -78,14 +76,6 @@ class R200Emulator:
         self.region = int(Region.CHINA_900)
         """As it comes from the factory."""
         self.power_cdbm = MOST_POWER_CDBM
-
-    def start(self) -> None:
-        """Plug it in and serve. Raises `LinkError`."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Unplug it and end its thread."""
-        self._server.stop()
 
     @property
     def is_transmitting(self) -> bool:
@@ -107,31 +97,8 @@ class R200Emulator:
         self._never.wait(hold_ms / 1000)
         self.remove(tag_id)
 
-    def send(self, data: bytes) -> None:
-        """Put bytes on the line as they are."""
-        self._server.call(lambda: self._line.write(data))
-
-    def unplug(self) -> None:
-        """Make the device disappear; without power it forgets that it was polling."""
-        self._server.call(self._lose_power)
-
-    def plug(self) -> None:
-        """Make the device appear. Raises `LinkError`."""
-        self._server.call(self._line.plug)
-
-    def fault(self, name: str, count: int = 1) -> None:
-        """Let the next frames suffer from a fault. Raises `BadCommand`."""
-        checked = self._faults.check(name, count)
-        self._server.call(lambda: self._faults.order(name, checked))
-
-    def obey(self, text: bytes) -> str:
-        """Carry out one command and return its name. Raises `BadCommand`."""
-        name, act = self._understand(text)
-        act()
-        return name
-
-    def _understand(self, text: bytes) -> tuple[str, Callable[[], None]]:
-        match from_json(text):
+    def _own_command(self, command: object) -> Deed | None:
+        match command:
             case {"tag": str(tag), **rest}:
                 tag_id, rssi_dbm, hold_ms = _epc(tag), _rssi_dbm_of(rest), hold_ms_of(rest)
                 return "tag", lambda: self.present(tag_id, rssi_dbm, hold_ms)
@@ -143,20 +110,9 @@ class R200Emulator:
                 return "remove", lambda: self.remove(tag_id)
             case {"remove": True}:
                 return "remove", self.remove
-            case {"raw": str(digits)}:
-                data = from_hex(digits)
-                return "raw", lambda: self.send(data)
-            case {"unplug": True}:
-                return "unplug", self.unplug
-            case {"plug": True}:
-                return "plug", self.plug
-            case {"fault": str(name), **rest}:
-                count = self._faults.check(name, rest.get("count", 1))
-                return "fault", lambda: self.fault(name, count)
-        raise BadCommand("give tag, put, remove, raw, unplug, plug or fault")
+        return None
 
     def _lose_power(self) -> None:
-        self._line.unplug()
         self._parser.forget()
         self._polls_left = 0
 

@@ -34,9 +34,7 @@ from reader_agent.drivers.gm65 import (
     encode_answer,
     judge_order,
 )
-from reader_agent.emulators.command_lines import BadCommand, from_hex, from_json
-from reader_agent.emulators.faults import Faults
-from reader_agent.emulators.line_server import LineServer
+from reader_agent.emulators.asked_device import AskedDevice, Deed
 from reader_agent.emulators.pty_line import PtyLine
 
 ENDS = {"crlf": b"\r\n", "cr": b"\r", "lf": b"\n", "none": b""}
@@ -52,12 +50,14 @@ USUAL_MODE = 0xD6
 MOST_ORDERS = 100
 
 
-class ScannerEmulator:
+class ScannerEmulator(AskedDevice):
     """One scanner on one line.
 
     `end` is `crlf`, `cr`, `lf` or `none`; `aim` is put in front of each text, as `]Q1`; `timing`
     stretches its pauses.
     """
+
+    own_commands = "code, put, remove"
 
     def __init__(
         self,
@@ -69,13 +69,11 @@ class ScannerEmulator:
         aim: str = "",
         timing: float = 1.0,
     ) -> None:
-        self._line = line
+        super().__init__(line, clock, FAULTS)
         self._end = ENDS[end]
         self._is_gm65 = gm65
         self._aim = aim
         self._timing = timing
-        self._server = LineServer(line, self._on_bytes, clock)
-        self._faults = Faults(FAULTS)
         self._before_lens: str | None = None
         self._heard = b""
         self._outbox: deque[bytes] = deque()
@@ -86,14 +84,6 @@ class ScannerEmulator:
         for at, byte in enumerate(BAUD_9600):
             self.settings[Zone.BAUD + at] = byte
 
-    def start(self) -> None:
-        """Plug it in and serve. Raises `LinkError`."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Unplug it and end its thread."""
-        self._server.stop()
-
     def scan(self, text: str) -> None:
         """Scan a code, as if a person had pressed the button."""
         self._server.call(lambda: self._send_text(text))
@@ -102,51 +92,17 @@ class ScannerEmulator:
         """Lay a code before the lens, or take it away."""
         self._before_lens = text
 
-    def send(self, data: bytes) -> None:
-        """Put bytes on the line as they are."""
-        self._server.call(lambda: self._line.write(data))
-
-    def unplug(self) -> None:
-        """Make the device disappear."""
-        self._server.call(self._lose_power)
-
-    def plug(self) -> None:
-        """Make the device appear. Raises `LinkError`."""
-        self._server.call(self._line.plug)
-
-    def fault(self, name: str, count: int = 1) -> None:
-        """Let the next sendings suffer from a fault. Raises `BadCommand`."""
-        checked = self._faults.check(name, count)
-        self._server.call(lambda: self._faults.order(name, checked))
-
-    def obey(self, text: bytes) -> str:
-        """Carry out one command and return its name. Raises `BadCommand`."""
-        name, act = self._understand(text)
-        act()
-        return name
-
-    def _understand(self, text: bytes) -> tuple[str, Callable[[], None]]:
-        match from_json(text):
+    def _own_command(self, command: object) -> Deed | None:
+        match command:
             case {"code": str(code)} if _is_text(code):
                 return "code", lambda: self.scan(code)
             case {"put": str(code)} if _is_text(code):
                 return "put", lambda: self.put(code)
             case {"remove": True}:
                 return "remove", lambda: self.put(None)
-            case {"raw": str(digits)}:
-                data = from_hex(digits)
-                return "raw", lambda: self.send(data)
-            case {"unplug": True}:
-                return "unplug", self.unplug
-            case {"plug": True}:
-                return "plug", self.plug
-            case {"fault": str(name), **rest}:
-                count = self._faults.check(name, rest.get("count", 1))
-                return "fault", lambda: self.fault(name, count)
-        raise BadCommand("give code, put, remove, raw, unplug, plug or fault")
+        return None
 
     def _lose_power(self) -> None:
-        self._line.unplug()
         self._heard = b""
         self._outbox.clear()
 
