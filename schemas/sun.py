@@ -233,7 +233,7 @@ def _file_cipher(file_key: bytes, uid: str, counter: int) -> Cipher[modes.CBC]:
     enc_key, _ = session_keys(file_key, uid, counter)
     start = counter.to_bytes(3, "little").ljust(_BLOCK, b"\x00")
     # One block, as AN12196 makes the IV: there is no second one whose likeness ECB could show.
-    ecb = Cipher(algorithms.AES(enc_key), modes.ECB())  # noqa: S305
+    ecb = Cipher(algorithms.AES(enc_key), modes.ECB())  # noqa: S305 - one block
     return _cbc(enc_key, ecb.encryptor().update(start))
 
 

@@ -213,7 +213,7 @@ def _iv(keys: SessionKeys, ti: bytes, counter: int, *, answer: bool) -> bytes:
     label = bytes.fromhex("5AA5" if answer else "A55A")
     plain = label + ti + counter.to_bytes(2, "little") + bytes(8)
     # One block, as the data sheet makes the IV: there is no second one that ECB could show.
-    return Cipher(algorithms.AES(keys.enc), modes.ECB()).encryptor().update(plain)  # noqa: S305
+    return Cipher(algorithms.AES(keys.enc), modes.ECB()).encryptor().update(plain)  # noqa: S305 - one block
 
 
 def _turned(challenge: bytes) -> bytes:
