@@ -10,14 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from reader_agent.device_names import Device, find_devices, has_serial_console, holders, is_running
+from reader_agent.drivers.port_watch import PORT_BUSY, PORT_FORBIDDEN, PORT_MISSING, READER_SILENT
 from reader_agent.drivers.rc522_registers import HINT
 from reader_agent.drivers.reader_config import ReaderConfig
-from reader_agent.drivers.serial_port import (
-    PORT_BUSY,
-    PORT_FORBIDDEN,
-    PORT_MISSING,
-    READER_SILENT,
-)
 from reader_agent.reader_probe import Answer
 
 SERIAL_GROUP = "dialout"

@@ -18,8 +18,8 @@ from typing import Any
 
 from reader_agent.clock import FakeClock
 from reader_agent.config import Config
+from reader_agent.drivers.port_watch import PortHealth
 from reader_agent.drivers.reader import ReaderHealth
-from reader_agent.drivers.serial_port import PortHealth
 from reader_agent.presence import Arrival
 from reader_agent.station import Station
 from reader_agent.tap_outcome import TapOutcome

@@ -19,8 +19,8 @@ from reader_agent.cards.conversation import GONE, REFUSED, Card, CardError, Erra
 from reader_agent.cards.look import look
 from reader_agent.clock import FakeClock
 from reader_agent.cloud import UNREACHABLE, CloudLost
+from reader_agent.drivers.port_watch import PortHealth
 from reader_agent.drivers.reader import ReaderHealth
-from reader_agent.drivers.serial_port import PortHealth
 from reader_agent.emulators.tags.model import TagModel
 from reader_agent.presence import Arrival
 from reader_agent.screen_feed import ScreenMessage

@@ -11,9 +11,10 @@ from reader_agent.drivers.pn532_chip import NORMAL_BAUD
 from reader_agent.drivers.pn532_orders import Found, Looked, Lost, News, Seen
 from reader_agent.drivers.pn532_session import Action, PN532Session
 from reader_agent.drivers.pn532_watch import Errands, Watch, refuse
+from reader_agent.drivers.port_watch import READER_SILENT
 from reader_agent.drivers.reader import Listener, ReaderHealth
 from reader_agent.drivers.reader_config import Options, ReaderConfig
-from reader_agent.drivers.serial_port import READER_SILENT, SerialPort
+from reader_agent.drivers.serial_port import SerialPort
 from reader_agent.observation import Observation
 from reader_agent.presence import Presence
 from schemas.tag_ids import is_blank

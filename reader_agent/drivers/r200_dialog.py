@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+from reader_agent.drivers.port_watch import READER_REFUSED, READER_SILENT
 from reader_agent.drivers.r200 import CENTI_DBM, Command, Error, Frame, Kind, Pair, Region, encode
-from reader_agent.drivers.serial_port import READER_REFUSED, READER_SILENT
 
 ANSWER_NS = 300_000_000
 TRIES = 3

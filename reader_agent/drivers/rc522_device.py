@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from reader_agent.drivers.port_watch import PORT_FAILED
 from reader_agent.drivers.rc522_package import PackageRegisters
 from reader_agent.drivers.rc522_registers import OpenError, Registers, fault_of
 from reader_agent.drivers.rc522_socket import SocketRegisters
-from reader_agent.drivers.serial_port import PORT_FAILED
 
 _SPI_NODE = re.compile(r"spidev(\d+)\.(\d+)")
 

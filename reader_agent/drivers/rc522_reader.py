@@ -6,20 +6,25 @@ Device names: `/dev/spidev0.0` on a Pi (or a link to it), and the socket of an e
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from reader_agent.cards.conversation import GONE, CardError, Errand
 from reader_agent.clock import Clock
+from reader_agent.drivers.port_watch import (
+    NODE_POLL_S,
+    PORT_LOST,
+    PORT_MISSING,
+    READER_SILENT,
+    RETRY_S,
+    PortWatch,
+)
 from reader_agent.drivers.rc522_chip import GAIN_BITS, GAIN_DB, Chip
 from reader_agent.drivers.rc522_device import open_registers
 from reader_agent.drivers.rc522_field import Field
@@ -28,14 +33,6 @@ from reader_agent.drivers.rc522_registers import HINT, OpenError, Registers
 from reader_agent.drivers.rc522_session import Session
 from reader_agent.drivers.reader import Listener, ReaderHealth
 from reader_agent.drivers.reader_config import Options, ReaderConfig, wrong_option
-from reader_agent.drivers.serial_port import (
-    NODE_POLL_S,
-    PORT_LOST,
-    PORT_MISSING,
-    READER_SILENT,
-    RETRY_S,
-    PortHealth,
-)
 
 POLL_MS = 125
 """Eight times a second: quick enough to feel at once, rare enough to cost an idle station nothing
@@ -78,12 +75,9 @@ class RC522Reader:
         options.refuse_others()
         self._open_chip = open_chip
         self._sleep = pause
-        self._retry_s = retry_s
         self._field = Field(self._name, listener, self._poll_s)
-        self._health = PortHealth()
+        self._watch = PortWatch(config.device, clock, HINT, retry_s)
         self._chip_name: str | None = None
-        self._failures = 0
-        self._said: set[str] = set()
         self._errands: deque[Errand] = deque()
         self._lock = threading.Lock()
         self._is_over = False
@@ -97,7 +91,9 @@ class RC522Reader:
         """The state under this reader's name. `last_byte_mono_ns` is when the chip was last found
         well, which it is asked every second."""
         config = self._config
-        return ReaderHealth(self._name, config.family, config.device, self._health, self._chip_name)
+        return ReaderHealth(
+            self._name, config.family, config.device, self._watch.health, self._chip_name
+        )
 
     def close(self) -> None:
         """Give the device back and end the thread."""
@@ -119,38 +115,38 @@ class RC522Reader:
     def _run(self) -> None:
         while not self._is_over:
             if not Path(self._config.device).exists():
-                self._complain(PORT_MISSING)
+                self._watch.failed(PORT_MISSING)
                 self._pause(NODE_POLL_S)
                 continue
             registers = self._open()
             if registers is not None:
                 self._use(registers)
-            self._pause(self._retry_delay_s())
+            self._pause(self._watch.retry_delay_s())
         self._refuse_errands()
-        self._health = replace(self._health, state="waiting", fault=None)
+        self._watch.ended()
 
     def _open(self) -> Registers | None:
         try:
             return self._open_chip(self._config.device, self._reset_pin, self._speed_hz)
         except OpenError as error:
-            self._complain(error.fault, detail=error.detail)
+            self._watch.failed(error.fault, detail=error.detail)
             return None
 
     def _use(self, registers: Registers) -> None:
         chip = Chip(registers, gain_db=self._gain_db, pause=self._sleep)
         session = Session(self._config.device, chip, self._field, self._clock, pause=self._sleep)
         try:
-            self._greet()
+            self._watch.opened()
             while not self._is_over:
                 self._turn(session, chip)
                 self._wake.wait(self._poll_s)
                 self._wake.clear()
         except OSError as error:
-            self._complain(PORT_LOST, detail=str(error))
+            self._watch.failed(PORT_LOST, detail=str(error))
         except Exception:
             # The edge of the capture loop: whatever it was, the reader must not stay away for good.
             log.exception("reader.failed", port=self._config.device)
-            self._complain(PORT_LOST)
+            self._watch.failed(PORT_LOST)
         finally:
             self._chip_name = None
             with contextlib.suppress(OSError):
@@ -166,49 +162,13 @@ class RC522Reader:
 
     def _note(self, session: Session, chip: Chip) -> None:
         """Put into the health what the turn has found out."""
-        fault = None if session.is_well else READER_SILENT
         self._chip_name = chip.name if session.is_well else None
         if session.is_well:
-            self._failures = 0
-        if fault != self._health.fault:
-            if fault is None:
-                log.info("reader.answers", port=self._config.device, chip=chip.name)
-            else:
-                log.warning("reader.fault", port=self._config.device, fault=fault, hint=HINT[fault])
-        self._health = replace(
-            self._health,
-            fault=fault,
-            last_byte_mono_ns=session.heard_mono_ns or self._health.last_byte_mono_ns,
-            turned_mono_ns=self._clock.mono_ns(),
-        )
-
-    def _greet(self) -> None:
-        first_time = self._health.opened_mono_ns is None
-        log.info("reader.open" if first_time else "reader.back", port=self._config.device)
-        self._said = set()
-        self._health = replace(
-            self._health, state="open", fault=None, opened_mono_ns=self._clock.mono_ns()
-        )
-
-    def _complain(self, fault: str, detail: str = "") -> None:
-        """Take note of a fault, and say each kind once until the device is open again."""
-        state: Literal["waiting", "lost"] = "waiting"
-        if self._health.state != "waiting":
-            state = "lost"
-        self._health = replace(self._health, state=state, fault=fault)
-        if fault in self._said:
-            return
-        self._said.add(fault)
-        if fault == PORT_LOST:
-            # After a loss the device is of course missing; that is no second piece of news.
-            self._said.add(PORT_MISSING)
-        log.warning(
-            "reader.lost" if state == "lost" else "reader.waiting",
-            port=self._config.device,
-            fault=fault,
-            hint=HINT[fault],
-            detail=detail,
-        )
+            self._watch.good()
+        self._watch.report(None if session.is_well else READER_SILENT)
+        if session.heard_mono_ns is not None:
+            self._watch.heard(session.heard_mono_ns)
+        self._watch.turned(self._clock.mono_ns())
 
     def _pause(self, wait_s: float) -> None:
         """Wait without a chip, on which no card can be."""
@@ -217,17 +177,12 @@ class RC522Reader:
             self._wake.wait(wait_s)
             self._wake.clear()
         now_ns = self._clock.mono_ns()
-        self._health = replace(self._health, turned_mono_ns=now_ns)
+        self._watch.turned(now_ns)
         self._field.caught_up(now_ns)
 
     def _refuse_errands(self) -> None:
         while self._errands:
             _refuse(self._errands.popleft())
-
-    def _retry_delay_s(self) -> float:
-        delay_s = self._retry_s[min(self._failures, len(self._retry_s) - 1)]
-        self._failures += 1
-        return delay_s * secrets.SystemRandom().uniform(0.8, 1.0)
 
 
 def _refuse(errand: Errand) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from typing import Protocol
 
-from reader_agent.drivers.serial_port import (
+from reader_agent.drivers.port_watch import (
     PORT_BUSY,
     PORT_FAILED,
     PORT_FORBIDDEN,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from reader_agent.cards.conversation import Card, Errand
-from reader_agent.drivers.serial_port import PortHealth
+from reader_agent.drivers.port_watch import PortHealth
 from reader_agent.presence import Arrival, Departure
 
 

@@ -10,10 +10,11 @@ from structlog.typing import FilteringBoundLogger
 from reader_agent.clock import Clock
 from reader_agent.confirmation import Verdict
 from reader_agent.drivers.gm65 import ASK_BAUD, encode_order
+from reader_agent.drivers.port_watch import READER_SILENT
 from reader_agent.drivers.reader import Listener, ReaderHealth
 from reader_agent.drivers.reader_config import Options, ReaderConfig
 from reader_agent.drivers.scanner import Scan, ScannerParser
-from reader_agent.drivers.serial_port import READER_SILENT, SerialPort
+from reader_agent.drivers.serial_port import SerialPort
 from reader_agent.observation import Observation
 from reader_agent.presence import MISSED_READS, Presence
 

@@ -10,22 +10,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import secrets
 import termios
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import serial
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from reader_agent.clock import Clock
+from reader_agent.drivers.port_watch import (
+    NODE_POLL_S,
+    PORT_BUSY,
+    PORT_FAILED,
+    PORT_FORBIDDEN,
+    PORT_LOST,
+    PORT_MISSING,
+    READER_REFUSED,
+    READER_SILENT,
+    RETRY_S,
+    PortHealth,
+    PortWatch,
+)
 
-RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
-NODE_POLL_S = 0.1
 READ_S = 0.05
 """Short, so that `stop` needs no way into a blocked read and silence is noticed in time; not
 shorter, because each turn costs an idle station a little of its processor."""
@@ -34,15 +43,6 @@ WRITE_S = 1.0
 """A command is some dozen bytes: a line that does not take them in this time is broken."""
 
 PORT_FAILURES = (OSError, termios.error, TypeError)
-
-PORT_MISSING = "port_missing"
-PORT_BUSY = "port_busy"
-PORT_FORBIDDEN = "port_forbidden"
-PORT_LOST = "port_lost"
-PORT_FAILED = "port_failed"
-READER_SILENT = "reader_silent"
-READER_REFUSED = "reader_refused"
-"""The port is open, and the reader that should answer on it does not."""
 
 _FAULT_OF_ERRNO = {
     errno.ENOENT: PORT_MISSING,
@@ -88,23 +88,6 @@ class BytePort(Protocol):
         """Give the device back."""
 
 
-@dataclass(frozen=True, slots=True)
-class PortHealth:
-    """What is known of a port, which is less than whether its reader works.
-
-    A reader that only talks cannot be asked, so nothing here says "OK": a screen shows "port
-    open, last byte at …". One that can be asked and does not answer has a `fault` on an open
-    port. `turned_mono_ns` is when the thread last got round its loop: a watchdog is fed only
-    while it moves.
-    """
-
-    state: Literal["waiting", "open", "lost"] = "waiting"
-    fault: str | None = None
-    opened_mono_ns: int | None = None
-    last_byte_mono_ns: int | None = None
-    turned_mono_ns: int | None = None
-
-
 def open_serial(device: str, baud: int) -> BytePort:
     """Open 8N1, and locked against a second process of ours (the lock is an advisory one)."""
     port: BytePort = serial.Serial(
@@ -146,12 +129,9 @@ class SerialPort:
         self._clock = clock
         self._on_open = on_open
         self._baud = baud
-        self._retry_s = retry_s
         self._open_port = open_port
-        self._failures = 0
-        self._said: set[str] = set()
         self._orders: list[bytes | int] = []
-        self._health = PortHealth()
+        self._watch = PortWatch(device, clock, _HINT, retry_s)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"port {device}", daemon=True)
 
@@ -168,11 +148,11 @@ class SerialPort:
 
     def health(self) -> PortHealth:
         """The state as of now; safe from any thread."""
-        return self._health
+        return self._watch.health
 
     def good_frame(self) -> None:
         """The bytes made sense: the next loss is retried quickly again."""
-        self._failures = 0
+        self._watch.good()
 
     def write(self, data: bytes) -> None:
         """Send `data` once the running callback has returned."""
@@ -184,28 +164,22 @@ class SerialPort:
 
     def report(self, fault: str | None) -> None:
         """On an open port: what is wrong with the reader behind it, None when it is well again."""
-        if self._health.state != "open" or fault == self._health.fault:
-            return
-        self._health = replace(self._health, fault=fault)
-        if fault is None:
-            log.info("reader.answers", port=self._device)
-        else:
-            log.warning("reader.fault", port=self._device, fault=fault, hint=_HINT.get(fault))
+        self._watch.report(fault)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             if not Path(self._device).exists():
-                self._complain(PORT_MISSING)
+                self._watch.failed(PORT_MISSING)
                 self._pause(NODE_POLL_S)
                 continue
             port = self._attempt(lambda: self._open_port(self._device, self._baud))
             if port is not None:
                 self._read_until_lost(port)
-            self._pause(self._retry_delay_s())
-        self._health = replace(self._health, state="waiting", fault=None)
+            self._pause(self._watch.retry_delay_s())
+        self._watch.ended()
 
     def _read_until_lost(self, port: BytePort) -> None:
-        self._greet()
+        self._watch.opened()
         self._orders.clear()
         self._deliver(self._on_open)
         try:
@@ -224,7 +198,7 @@ class SerialPort:
     def _turn(self, asked_ns: int, data: bytes) -> None:
         if data:
             read_ns = self._clock.mono_ns()
-            self._health = replace(self._health, last_byte_mono_ns=read_ns)
+            self._watch.heard(read_ns)
             self._deliver(lambda: self._on_bytes(data, read_ns))
             self._catch_up(asked_ns)
         else:
@@ -246,9 +220,8 @@ class SerialPort:
         try:
             return action()
         except PORT_FAILURES as error:
-            was_open = self._health.state == "open"
-            fault = PORT_LOST if was_open else _FAULT_OF_ERRNO.get(_errno(error), PORT_FAILED)
-            self._complain(fault, detail=str(error))
+            fault = _FAULT_OF_ERRNO.get(_errno(error), PORT_FAILED)
+            self._watch.failed(PORT_LOST if self._watch.is_open else fault, detail=str(error))
             return None
 
     def _deliver(self, callback: Callable[[], None]) -> None:
@@ -258,48 +231,14 @@ class SerialPort:
             # The edge of the capture loop: a fault above must not make the reader deaf for good.
             log.exception("reader.consumer_failed", port=self._device)
 
-    def _greet(self) -> None:
-        first_time = self._health.opened_mono_ns is None
-        log.info("reader.open" if first_time else "reader.back", port=self._device)
-        self._said = set()
-        self._health = replace(
-            self._health, state="open", fault=None, opened_mono_ns=self._clock.mono_ns()
-        )
-
-    def _complain(self, fault: str, detail: str = "") -> None:
-        """Take note of a fault, and say each kind once until the port is open again."""
-        state: Literal["waiting", "lost"] = "waiting"
-        if self._health.state != "waiting":
-            state = "lost"
-        self._health = replace(self._health, state=state, fault=fault)
-        if fault in self._said:
-            return
-        self._said.add(fault)
-        if fault == PORT_LOST:
-            # After a loss the device is of course missing; that is no second piece of news.
-            self._said.add(PORT_MISSING)
-        log.warning(
-            "reader.lost" if state == "lost" else "reader.waiting",
-            port=self._device,
-            fault=fault,
-            hint=_HINT[fault],
-            detail=detail,
-        )
-
     def _pause(self, wait_s: float) -> None:
         """Wait without a port, from which nothing can come."""
         self._stop.wait(wait_s)
         self._catch_up(self._clock.mono_ns())
 
     def _catch_up(self, mono_ns: int) -> None:
-        self._health = replace(self._health, turned_mono_ns=mono_ns)
+        self._watch.turned(mono_ns)
         self._deliver(lambda: self._on_caught_up(mono_ns))
-
-    def _retry_delay_s(self) -> float:
-        delay_s = self._retry_s[min(self._failures, len(self._retry_s) - 1)]
-        self._failures += 1
-        # Jitter, so that readers on one hub that browned out do not all come back at once.
-        return delay_s * secrets.SystemRandom().uniform(0.8, 1.0)
 
 
 def _errno(error: BaseException) -> int:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from booth_ui import watch
-from reader_agent.drivers.serial_port import PortHealth
+from reader_agent.drivers.port_watch import PortHealth
 from tests.booth_evening import ANA, CLAIMS, EVA, KEYS, ROSA, STRANGER, Evening, good_reader
 from tests.browser.accessibility import violations
 from tests.browser.booth_page import (

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -21,17 +19,12 @@ from reader_agent.drivers.reader_config import ReaderConfig
 from reader_agent.emulators.pn532 import PN532Emulator
 from reader_agent.emulators.pty_line import PtyLine
 from reader_agent.presence import Arrival, Departure
+from tests.device_rival import held_by_another, open_files
 
 DEADLINE_S = 20.0
 URL = "https://example.com/t/7"
 LINK = {"model": "ntag215", "uid": "04AB87F2CA1190", "url": URL}
 TAG = "nfca:04AB87F2CA1190"
-HOLD_PORT = """
-import serial, sys
-port = serial.Serial(sys.argv[1], exclusive=True)
-print("held", flush=True)
-sys.stdin.read()
-"""
 ONE_COMMAND = ("no_ack", "late_ack", "nack", "error_frame", "silence")
 ONE_ANSWER = ("split", "stray", "bad_dcs", "truncated", "stale_answer")
 
@@ -240,21 +233,14 @@ def test_an_errand_under_way_is_told_when_the_plug_is_pulled(desk: Desk) -> None
 
 
 def test_a_port_that_another_process_holds_is_taken_when_it_is_free(desk: Desk) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD_PORT, str(desk.device)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as rival:
-        assert rival.stdout is not None
-        assert rival.stdout.readline() == b"held\n"
+    with held_by_another(desk.device):
         desk.open()
         desk.wait_until(lambda: desk.fault() == "port_busy")
-        rival.communicate(timeout=DEADLINE_S)
     assert desk.lay().tag == TAG
 
 
 def test_twenty_unplugs_leak_no_thread_and_no_file(tmp_path: Path) -> None:
-    threads, fds = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    threads, fds = threading.active_count(), open_files()
     desk = Desk(tmp_path / "valet-pn532")
     desk.open_and_wait()
     assert desk.reader is not None
@@ -268,4 +254,4 @@ def test_twenty_unplugs_leak_no_thread_and_no_file(tmp_path: Path) -> None:
     assert desk.lay().tag == TAG
     desk.close()
     assert threading.active_count() == threads
-    assert len(list(Path("/proc/self/fd").iterdir())) == fds
+    assert open_files() == fds

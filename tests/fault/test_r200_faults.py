@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +15,10 @@ from reader_agent.drivers.r200_reader import R200Reader
 from reader_agent.drivers.reader_config import ReaderConfig
 from reader_agent.emulators.pty_line import PtyLine
 from reader_agent.emulators.r200 import R200Emulator
-from tests.reader_ear import DEADLINE_S, Ear, wait_for, wait_until
+from tests.device_rival import held_by_another, open_files
+from tests.reader_ear import Ear, wait_for, wait_until
 
 KEYS, OTHER = "epc:E200001D7315016521408FC6", "epc:E28068900000500E88C6A4A7"
-HOLD_PORT = """
-import serial, sys
-port = serial.Serial(sys.argv[1], exclusive=True)
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -58,16 +51,12 @@ def reader(device: Path, ear: Ear, module: R200Emulator) -> Iterator[R200Reader]
     reader.close()
 
 
-def open_fds() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_twenty_unplugs_leak_nothing_and_each_return_makes_it_poll_again(
     device: Path, module: R200Emulator, ear: Ear
 ) -> None:
-    threads, fds = threading.active_count(), open_fds()
+    threads, fds = threading.active_count(), open_files()
     reader = open_reader(device, ear)
-    reader._port._retry_s = (0.01,)
+    reader._port._watch._retry_s = (0.01,)
     for _ in range(20):
         wait_until(lambda: module.is_transmitting, reader.health)
         module.unplug()
@@ -79,7 +68,7 @@ def test_twenty_unplugs_leak_nothing_and_each_return_makes_it_poll_again(
     assert ear.confirmed().tag == KEYS
     reader.close()
     assert threading.active_count() == threads
-    assert open_fds() == fds
+    assert open_files() == fds
 
 
 def test_a_tag_departs_when_the_reader_is_unplugged(
@@ -96,16 +85,9 @@ def test_a_tag_departs_when_the_reader_is_unplugged(
 def test_a_port_held_by_another_process_is_taken_when_it_is_free(
     device: Path, module: R200Emulator, ear: Ear
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD_PORT, str(device)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as rival:
-        assert rival.stdout is not None
-        assert rival.stdout.readline() == b"held\n"
+    with held_by_another(device):
         reader = open_reader(device, ear)
         wait_for(reader, "waiting", "port_busy")
-        rival.communicate(timeout=DEADLINE_S)
     wait_until(lambda: module.is_transmitting, reader.health)
     reader.close()
 

@@ -13,16 +13,16 @@ import pytest
 
 from reader_agent.clock import SystemClock
 from reader_agent.drivers import rc522_reader, serial_port
-from reader_agent.drivers.rc522_reader import RC522Reader
+from reader_agent.drivers.port_watch import PortWatch
 from reader_agent.drivers.reader_config import ReaderConfig
 from reader_agent.drivers.readers import open_reader
-from reader_agent.drivers.serial_port import SerialPort
 from reader_agent.emulators.em125 import EM125Emulator
 from reader_agent.emulators.pn532 import PN532Emulator
 from reader_agent.emulators.pty_line import PtyLine
 from reader_agent.emulators.r200 import R200Emulator
 from reader_agent.emulators.rc522 import RC522Emulator
 from reader_agent.emulators.scanner import ScannerEmulator
+from tests.device_rival import open_files
 from tests.reader_ear import Ear, wait_for
 
 QUICK_S = 0.002
@@ -112,16 +112,11 @@ FAMILIES = [
 def _quick_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serial_port, "NODE_POLL_S", QUICK_S)
     monkeypatch.setattr(rc522_reader, "NODE_POLL_S", QUICK_S)
-    for kind in (SerialPort, RC522Reader):
-        monkeypatch.setattr(kind, "_retry_delay_s", lambda _self: QUICK_S)
+    monkeypatch.setattr(PortWatch, "retry_delay_s", lambda _self: QUICK_S)
 
 
 def tell(device: Device, **command: object) -> None:
     device.obey(json.dumps(command).encode())
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: str(family.name))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import queue
-import subprocess
-import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
@@ -17,18 +15,14 @@ import serial
 from structlog.testing import capture_logs
 
 from reader_agent.clock import FakeClock, SystemClock
-from reader_agent.drivers.serial_port import READ_S, RETRY_S, BytePort, SerialPort, open_serial
+from reader_agent.drivers.port_watch import RETRY_S
+from reader_agent.drivers.serial_port import READ_S, BytePort, SerialPort, open_serial
 from reader_agent.emulators.pty_line import PtyLine
 from tests.agent_process import AgentProcess
+from tests.device_rival import held_by_another, open_files
 
 DEADLINE_S = 10.0
 QUICK = (0.01,)
-HOLD_PORT = """
-import serial, sys
-port = serial.Serial(sys.argv[1], exclusive=True)
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 class Consumer:
@@ -103,10 +97,6 @@ def wait_for(port: SerialPort, state: str, fault: str | None = None) -> None:
         pause.wait(0.002)
 
 
-def open_fds() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[PtyLine]:
     cable = PtyLine(tmp_path / "valet-em125")
@@ -122,7 +112,7 @@ def device(tmp_path: Path) -> Path:
 
 def test_fifty_unplugs_leak_no_thread_and_no_file(line: PtyLine, device: Path) -> None:
     consumer = Consumer()
-    threads, fds = threading.active_count(), open_fds()
+    threads, fds = threading.active_count(), open_files()
     port = SerialPort(
         str(device), consumer.on_bytes, consumer.on_caught_up, clock=SystemClock(), retry_s=QUICK
     )
@@ -139,7 +129,7 @@ def test_fifty_unplugs_leak_no_thread_and_no_file(line: PtyLine, device: Path) -
     wait_for(port, "open")
     port.stop()
     assert threading.active_count() == threads
-    assert open_fds() == fds
+    assert open_files() == fds
 
 
 def test_a_loss_and_a_return_are_each_logged_once(line: PtyLine, device: Path) -> None:
@@ -171,13 +161,7 @@ def test_a_port_held_by_another_process_is_busy_and_is_taken_when_it_is_free(
     line: PtyLine, device: Path
 ) -> None:
     consumer = Consumer()
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD_PORT, str(device)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as rival:
-        assert rival.stdout is not None
-        assert rival.stdout.readline() == b"held\n"
+    with held_by_another(device):
         port = SerialPort(
             str(device),
             consumer.on_bytes,
@@ -187,7 +171,6 @@ def test_a_port_held_by_another_process_is_busy_and_is_taken_when_it_is_free(
         )
         port.start()
         wait_for(port, "waiting", "port_busy")
-        rival.communicate(timeout=DEADLINE_S)
     wait_for(port, "open")
     line.write(b"mine")
     consumer.expect(b"mine")
@@ -311,7 +294,7 @@ def test_a_port_that_keeps_failing_is_retried_ever_less_often_until_a_good_frame
     port = SerialPort("/dev/none", lambda *_: None, lambda _: None, clock=FakeClock())
     for _ in range(2):
         for delay_s in (*RETRY_S, RETRY_S[-1]):
-            assert 0.8 * delay_s <= port._retry_delay_s() <= delay_s
+            assert 0.8 * delay_s <= port._watch.retry_delay_s() <= delay_s
         port.good_frame()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,17 +15,12 @@ from reader_agent.drivers.reader_config import ReaderConfig
 from reader_agent.drivers.scanner_reader import ScannerReader
 from reader_agent.emulators.pty_line import PtyLine
 from reader_agent.emulators.scanner import ScannerEmulator
-from tests.reader_ear import DEADLINE_S, Ear, wait_for, wait_for_chip, wait_until
+from tests.device_rival import held_by_another, open_files
+from tests.reader_ear import Ear, wait_for, wait_for_chip, wait_until
 
 CODE = "CV1:H-0427:1234"
 LONG_NS = 5_000_000_000
 """A pause that no busy machine makes by accident."""
-HOLD_PORT = """
-import serial, sys
-port = serial.Serial(sys.argv[1], exclusive=True)
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -61,16 +54,12 @@ def reader(device: Path, ear: Ear, scanner: ScannerEmulator) -> Iterator[Scanner
     reader.close()
 
 
-def open_fds() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_twenty_unplugs_leak_nothing_and_each_return_is_read(
     device: Path, scanner: ScannerEmulator, ear: Ear
 ) -> None:
-    threads, fds = threading.active_count(), open_fds()
+    threads, fds = threading.active_count(), open_files()
     reader = open_reader(device, ear)
-    reader._port._retry_s = (0.01,)
+    reader._port._watch._retry_s = (0.01,)
     for number in range(20):
         wait_for(reader, "open")
         scanner.scan(f"code {number}")
@@ -81,7 +70,7 @@ def test_twenty_unplugs_leak_nothing_and_each_return_is_read(
     wait_for(reader, "open")
     reader.close()
     assert threading.active_count() == threads
-    assert open_fds() == fds
+    assert open_files() == fds
 
 
 def test_half_a_code_is_dropped_with_the_plug(
@@ -102,16 +91,9 @@ def test_half_a_code_is_dropped_with_the_plug(
 def test_a_port_held_by_another_process_is_taken_when_it_is_free(
     device: Path, scanner: ScannerEmulator, ear: Ear
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD_PORT, str(device)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as rival:
-        assert rival.stdout is not None
-        assert rival.stdout.readline() == b"held\n"
+    with held_by_another(device):
         reader = open_reader(device, ear)
         wait_for(reader, "waiting", "port_busy")
-        rival.communicate(timeout=DEADLINE_S)
     wait_for(reader, "open")
     scanner.scan(CODE)
     assert ear.arrival().text == CODE

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from booth_ui.badge import badge_of
-from reader_agent.drivers.serial_port import PortHealth
+from reader_agent.drivers.port_watch import PortHealth
 from tests.booth_client import text_of, token_of
 from tests.booth_evening import (
     ANA,

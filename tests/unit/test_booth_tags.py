@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from booth_ui.badge import badge_of
+from reader_agent.drivers.port_watch import PortHealth
 from reader_agent.drivers.reader import ReaderHealth
-from reader_agent.drivers.serial_port import PortHealth
 from reader_agent.presence import Arrival
 from tests.booth_client import submit, text_of, token_of
 from tests.booth_evening import ANA, CLAIMS, EVA, KEYS, Evening, good_reader

@@ -10,8 +10,8 @@ import pytest
 
 from reader_agent.device_names import Device
 from reader_agent.doctor import Finding, examine
+from reader_agent.drivers.port_watch import PORT_BUSY, PORT_FAILED
 from reader_agent.drivers.reader_config import ReaderConfig
-from reader_agent.drivers.serial_port import PORT_BUSY, PORT_FAILED
 from reader_agent.reader_probe import Answer
 
 Probe = Callable[[Device, str | None], Answer]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reader_agent.drivers.port_watch import READER_REFUSED, READER_SILENT
 from reader_agent.drivers.r200 import Command, Error, Frame, Kind, Pair, R200Parser, Region, encode
 from reader_agent.drivers.r200_dialog import (
     ANSWER_NS,
@@ -15,7 +16,6 @@ from reader_agent.drivers.r200_dialog import (
     R200Dialog,
     Wish,
 )
-from reader_agent.drivers.serial_port import READER_REFUSED, READER_SILENT
 
 NAME = b"\x00M100 26dBm V1.0"
 S = 1_000_000_000

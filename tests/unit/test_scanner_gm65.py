@@ -20,6 +20,7 @@ from reader_agent.drivers.gm65 import (
     judge_answer,
     judge_order,
 )
+from reader_agent.drivers.port_watch import READER_SILENT
 from reader_agent.drivers.scanner_reader import (
     ANSWER_NS,
     IDLE_NS,
@@ -27,7 +28,6 @@ from reader_agent.drivers.scanner_reader import (
     TRIES,
     GM65Watch,
 )
-from reader_agent.drivers.serial_port import READER_SILENT
 
 FACTS: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data" / "scanner.json").read_text(encoding="utf-8")
