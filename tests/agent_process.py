@@ -11,7 +11,7 @@ import threading
 from types import TracebackType
 from typing import IO, Any
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class AgentProcess:

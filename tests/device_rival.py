@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 _HOLD = """
 import serial, sys
 port = serial.Serial(sys.argv[1], exclusive=True)

@@ -22,7 +22,7 @@ from server.sms.recording import read_recorded
 
 T = TypeVar("T")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 OFF_THE_READER_S = 0.8
 _LINK = re.compile(r"https?://\S+")
 

@@ -15,7 +15,7 @@ from reader_agent.drivers.reader_config import ReaderConfig
 from reader_agent.emulators.rc522 import RC522Emulator
 from reader_agent.presence import Arrival, Departure
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 QUICK = (0.01,)
 
 

@@ -10,7 +10,7 @@ from reader_agent.clock import SystemClock
 from reader_agent.drivers.reader import Listener, Reader
 from reader_agent.presence import Arrival, Departure
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Ear:

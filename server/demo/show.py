@@ -28,7 +28,7 @@ from server.sms.recording import FILE_NAME
 
 MANAGER = "rosa"
 PASSWORD = "casco-demo"  # noqa: S105 (printed on the terminal, lives as long as the demo)
-_READY_S = 60.0
+_READY_S = 120.0
 _LOOK_EVERY_S = 0.1
 
 

@@ -62,7 +62,7 @@ def test_a_dead_agent_leaves_the_last_screen_and_a_word_and_no_error_page(
     with RunningBooth(tmp_path) as booth:
         open_screen(page, booth)
         booth.send(signal.SIGKILL)
-        booth.process.wait(5)
+        booth.process.wait(60)
         page.clock.run_for(60_000)
 
         assert page.inner_text("h1") == "Acerque su credencial"

@@ -21,7 +21,7 @@ from reader_agent.emulators.pty_line import PtyLine
 from reader_agent.presence import Arrival, Departure
 from tests.device_rival import held_by_another, open_files
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 URL = "https://example.com/t/7"
 LINK = {"model": "ntag215", "uid": "04AB87F2CA1190", "url": URL}
 TAG = "nfca:04AB87F2CA1190"

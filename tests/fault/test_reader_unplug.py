@@ -21,7 +21,7 @@ from reader_agent.emulators.pty_line import PtyLine
 from tests.agent_process import AgentProcess
 from tests.device_rival import held_by_another, open_files
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 QUICK = (0.01,)
 
 

@@ -45,7 +45,7 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
 
 def test_it_ends_cleanly_within_three_seconds_even_with_a_screen_open(tmp_path: Path) -> None:
     with RunningBooth(tmp_path) as booth:
-        screen = http.client.HTTPConnection("127.0.0.1", booth.port, timeout=10)
+        screen = http.client.HTTPConnection("127.0.0.1", booth.port, timeout=60)
         screen.request("GET", "/watch")
         stream = screen.getresponse()
         assert stream.readline() == b"event: hb\n"
@@ -85,7 +85,7 @@ def test_every_fault_of_the_settings_is_told_at_once_without_a_trace(tmp_path: P
     )
 
     process = start("--config", str(config))
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
 
     assert process.returncode == 2
     for name in ("VALET_AGENT_ROLE", "VALET_AGENT_LETTER", "VALET_AGENT_READERS"):
@@ -98,7 +98,7 @@ def test_a_port_that_is_taken_is_told_in_words(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config.write_text(settings(tmp_path, taken.getsockname()[1]), encoding="utf-8")
         process = start("--config", str(config))
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert "valet-agent:" in said
@@ -110,7 +110,7 @@ def test_a_second_agent_on_the_same_journal_is_refused(tmp_path: Path) -> None:
         config = tmp_path / "second.env"
         config.write_text(settings(tmp_path, free_port()), encoding="utf-8")
         process = start("--config", str(config))
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
         assert booth.is_answering()
 
     assert process.returncode == 1

@@ -215,7 +215,7 @@ def test_a_server_that_says_nothing_is_given_up(cloud: LoopbackCloud, tmp_path: 
     ended = threading.Event()
 
     def say_nothing(_request: BaseHTTPRequestHandler, _body: bytes) -> None:
-        ended.wait(20)
+        ended.wait(60)
 
     cloud.handle = say_nothing
     started = time.monotonic()
@@ -307,7 +307,7 @@ def test_a_long_poll_is_broken_off_from_another_thread(
         )
         if header["wait_s"]:
             held.set()
-            ended.wait(30)
+            ended.wait(60)
             return
         reply(request, 200, ANSWER | {"ack_seq": kit.head_seq, "from_cursor": None})
 
@@ -315,7 +315,7 @@ def test_a_long_poll_is_broken_off_from_another_thread(
     sync = kit.station.sync_with(client)
     sync.start()
     kit.tap(ANA)
-    assert held.wait(10)
+    assert held.wait(60)
     started = time.monotonic()
     sync.stop()
     assert time.monotonic() - started < 2

@@ -37,7 +37,7 @@ def test_the_demo_prints_links_that_answer_and_leaves_nothing_running(
         assert len(children) >= 10
     finally:
         demo.send_signal(signal.SIGINT)
-        code = demo.wait(30)
+        code = demo.wait(60)
     assert code == 0, log.read_text()
     assert [pid for pid in children if _is_running(pid)] == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("valet-demo-")] == []
@@ -52,12 +52,13 @@ def test_nothing_is_left_running_when_the_demo_is_killed_outright(tmp_path: Path
             stderr=subprocess.STDOUT,
             env={**os.environ, "TMPDIR": str(tmp_path)},
         )
-    until(lambda: "Ctrl-C" in log.read_text() or demo.poll() is not None, "it says it runs")
-    children = _descendants(demo.pid)
-    assert children
-
-    demo.kill()
-    demo.wait()
+    try:
+        until(lambda: "Ctrl-C" in log.read_text() or demo.poll() is not None, "it says it runs")
+        children = _descendants(demo.pid)
+        assert children
+    finally:
+        demo.kill()
+        demo.wait()
 
     until(lambda: not any(_is_running(pid) for pid in children), "all children end")
 

@@ -56,7 +56,7 @@ def test_four_equal_requests_at_once_make_one(story: Story, app: Flask) -> None:
 
     def press() -> None:
         driver = app.test_client()
-        together.wait(10)
+        together.wait(60)
         answers.append(ask(driver, visit).status_code)
 
     threads = [threading.Thread(target=press) for _ in range(4)]

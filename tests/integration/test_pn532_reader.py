@@ -24,7 +24,7 @@ from reader_agent.emulators.pty_line import PtyLine
 from reader_agent.presence import Arrival, Departure
 from schemas.card_keys import CardKeys
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 URL = "https://example.com/t/7"
 LINK = {"model": "ntag215", "uid": "04AB87F2CA1190", "url": URL}
 SIGNED = "nfca:04AB87F2CA1190"

@@ -42,7 +42,7 @@ arrived = threading.Event()
 reader = open_reader(
     ReaderConfig.parse("rc522:" + sys.argv[1]), Listener(lambda _: arrived.set()), SystemClock()
 )
-assert arrived.wait(10)
+assert arrived.wait(60)
 reader.close()
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"mfrc522", "RPi", "spidev"}))
 """

@@ -56,7 +56,7 @@ def confirmed_tap(process: AgentProcess) -> dict[str, Any]:
 def run(*args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "reader_agent.commands", *args]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL
+        command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
     )
 
 
@@ -158,7 +158,7 @@ def test_a_closed_output_ends_it_quietly(line: PtyLine, device: str) -> None:
     ) as process:
         os.close(writing)
         os.close(reading)
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in stderr
 
@@ -168,7 +168,7 @@ def test_without_an_output_it_ends_before_it_opens_the_reader(line: PtyLine, dev
     ended = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *command, "--port", device],
         stderr=subprocess.PIPE,
-        timeout=10,
+        timeout=60,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, b"")

@@ -114,7 +114,7 @@ def test_four_workers_claim_each_message_once(office: Office) -> None:
         sender = office.sender(
             database=database, gateway=gateways[number], worker=f"worker-{number}"
         )
-        together.wait(10)
+        together.wait(60)
         while send_due(sender, lambda: story.now, lambda: False):
             pass
         database.close()
