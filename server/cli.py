@@ -14,6 +14,8 @@ from schemas.problems import Refusal
 from server import clock, migrate
 from server.config import Config, ConfigError, load_config
 from server.database import Database, DatabaseError
+from server.dispatch.bench_command import bench_plan
+from server.dispatch.simulate_command import simulate
 from server.district import current_version, load_district, read_district
 from server.ledger_command import ledger
 from server.logs import configure_logs
@@ -223,6 +225,8 @@ def rebuild(ctx: click.Context, write: bool) -> None:
 
 main.add_command(sun)
 main.add_command(ledger)
+main.add_command(bench_plan)
+main.add_command(simulate)
 
 
 @main.command()
