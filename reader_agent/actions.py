@@ -6,6 +6,7 @@ must not be; the caller records it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from reader_agent.moves import Drive
 from schemas import events, states
 from schemas.district import BOOTH, Place
 from schemas.guest import Guest
+from schemas.photo import PhotoRef
 from schemas.problems import Refusal
 from schemas.visit import Visit
 
@@ -37,6 +39,12 @@ def receive(draft: Draft, guest: Guest, code: str) -> NewEvent:
     if draft.claim_url is not None:
         data["claim_url"] = draft.claim_url
     return NewEvent(events.VISIT_RECEIVED, guest.visit_id, 1, data)
+
+
+def photographed(visit_id: str, step: int, photos: Sequence[PhotoRef]) -> NewEvent:
+    """Photos of a car were taken, which fits every state of a visit."""
+    data = {"photos": [photo.to_wire() for photo in photos]}
+    return NewEvent(events.VISIT_PHOTOGRAPHED, visit_id, step, data)
 
 
 def check_draft(draft: Draft) -> str:
@@ -156,6 +164,15 @@ def hand_over(
     if claim_url is not None:
         data["claim_url"] = claim_url
     return _next(visit, events.VISIT_HANDED_OVER, data)
+
+
+def resolve(visit: Visit, state: str, place_id: str, reason: str) -> NewEvent:
+    """A supervisor says what is true of a held visit. Refusal `reason_needed`."""
+    said = reason.strip()
+    if len(said) not in REASON_LENGTHS:
+        raise Refusal("reason_needed")
+    data = {"state": state, "place_id": place_id, "reason": said}
+    return NewEvent(events.VISIT_RESOLVED, visit.id, visit.step + 1, data)
 
 
 def _still_ours(visit: Visit) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from reader_agent.station_db import StationDB, Transaction
+from schemas.photo import PhotoRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Draft:
     claim_url: str | None = field(default=None, repr=False)
     no_phone: bool = False
     is_language_chosen: bool = False
+    photos: tuple[PhotoRef, ...] = ()
+
+    def with_photos(self, photos: Sequence[PhotoRef]) -> Draft:
+        """The same reception with these photos of the car."""
+        return replace(self, photos=tuple(photos))
 
 
 class DraftStore:
@@ -32,7 +39,7 @@ class DraftStore:
     def __init__(self, db: StationDB) -> None:
         self._db = db
         rows = db.rows("SELECT body FROM draft")
-        self._draft = Draft(**json.loads(rows[0]["body"])) if rows else None
+        self._draft = _draft_of(rows[0]["body"]) if rows else None
 
     def get(self) -> Draft | None:
         """The open draft."""
@@ -59,3 +66,9 @@ class DraftStore:
 
     def _forget(self) -> None:
         self._draft = None
+
+
+def _draft_of(text: str) -> Draft:
+    body = json.loads(text)
+    photos = tuple(PhotoRef(**ref) for ref in body.pop("photos", ()))
+    return Draft(**body, photos=photos)

@@ -100,7 +100,7 @@ class Intake:
             tag = self._check_free(draft.claim_tag, CLAIM_TAG)
             check_proven(tag, draft.claim_url)
         guest = Guest(uuid7(now), uuid7(now), plate, draft.phone, new_salt())
-        self._recorder.record(self._received(draft, guest), actor.id, self._beside(guest))
+        self._recorder.record(self._received(draft, guest), actor.id, self._beside(draft, guest))
         return guest.visit_id
 
     def _received(self, draft: Draft, guest: Guest) -> Callable[[Transaction], NewEvent]:
@@ -111,10 +111,13 @@ class Intake:
 
         return build
 
-    def _beside(self, guest: Guest) -> Callable[[Transaction, Event], None]:
+    def _beside(self, draft: Draft, guest: Guest) -> Callable[[Transaction, Event], None]:
         def write(work: Transaction, event: Event) -> None:
             self._journal.guests.add(work, guest, event.seq)
             self._mirror.learn_guests(work)
+            if draft.photos:
+                new = actions.photographed(guest.visit_id, event.step + 1, draft.photos)
+                self._recorder.add(work, new, event.actor)
             self._drafts.remove(work)
 
         return write

@@ -40,18 +40,23 @@ class Recorder:
         what belongs to it. Raises `Refusal` when storage is full or failing; nothing is recorded
         then, on disk or in memory."""
         with self._db.transaction() as work:
-            event = self._journal.append(
-                work,
-                build(work),
-                actor=actor_id,
-                place_id=self._place_id,
-                agrees=self._cloud_time.agrees,
-            )
-            if event.visit_id is not None:
-                fact = Fact(self._journal.journal_id, event, self._cloud_time.now())
-                self._mirror.record(work, fact)
-            elif event.type in TAG_TYPES:
-                self._mirror.record_tag(work, fact_of(event))
+            event = self.add(work, build(work), actor_id)
             if also is not None:
                 also(work, event)
+        return event
+
+    def add(self, work: Transaction, new: NewEvent, actor_id: str | None) -> Event:
+        """One event more as part of `work`."""
+        event = self._journal.append(
+            work,
+            new,
+            actor=actor_id,
+            place_id=self._place_id,
+            agrees=self._cloud_time.agrees,
+        )
+        if event.visit_id is not None:
+            fact = Fact(self._journal.journal_id, event, self._cloud_time.now())
+            self._mirror.record(work, fact)
+        elif event.type in TAG_TYPES:
+            self._mirror.record_tag(work, fact_of(event))
         return event

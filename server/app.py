@@ -15,11 +15,14 @@ from schemas.problems import Refusal
 from server.config import Config
 from server.database import Database
 from server.master_key import MasterKey, load_master_key
+from server.photo_store import PhotoStore
+from server.photo_stores import open_photo_store
 from server.version_watch import VersionWatch
 
 log = structlog.get_logger()
 _FOLDER = Path(__file__).parent
 _EXTENSION = "valet"
+_PHOTOS = "valet_photos"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,15 @@ def create_app(config: Config) -> Flask:
     app = _Application(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = config.body_bytes_max
     app.config["MAX_FORM_MEMORY_SIZE"] = config.form_bytes_max
-    database = Database(config.database_url)
+    database, key = Database(config.database_url), load_master_key(config.key_file)
     app.extensions[_EXTENSION] = Services(
         config=config,
         database=database,
-        key=load_master_key(config.key_file),
+        key=key,
         catalog=Catalog(_FOLDER / "translations", "driver", "manager"),
         watch=VersionWatch(database),
     )
+    app.extensions[_PHOTOS] = open_photo_store(config, key)
     if config.behind_proxies:
         hops = config.behind_proxies
         # Flask's documented way to wrap the application, which its types do not foresee.
@@ -74,6 +78,12 @@ def services() -> Services:
     """The services of the application that handles this request."""
     found = current_app.extensions[_EXTENSION]
     assert isinstance(found, Services)
+    return found
+
+
+def photo_store() -> PhotoStore:
+    """Where the application that handles this request keeps photos."""
+    found: PhotoStore = current_app.extensions[_PHOTOS]
     return found
 
 

@@ -6,11 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from environs import Env, EnvValidationError, validate
 
+from schemas.photo import PHOTO_BYTES_MAX
+
 PREFIX = "VALET_SERVER_"
 SMS_GATEWAYS = ("recording", "sns")
+PHOTO_STORES = ("folder", "s3")
 
 
 class ConfigError(Exception):
@@ -19,7 +23,13 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. Times are in seconds, sizes in bytes."""
+    """All settings. Times are in seconds, sizes in bytes.
+
+    Photos: `photo_store` is `folder` (under `data_dir`) or `s3` (`photo_bucket`). A place to put
+    one is good for `photo_put_s`, at most `photo_puts_at_once` come into the folder at a time, a
+    line that is quiet for `photo_stall_s` is given up, and a half that nobody has added to for
+    `photo_part_keep_s` is dropped. A photo that came `photo_late_s` after it was taken is late.
+    """
 
     data_dir: Path
     database_url: str
@@ -66,11 +76,25 @@ class Config:
     enrol_tries_per_address: int
     enrol_tries_in_all: int
     enrol_tries_s: int
+    photo_store: str
+    photo_bucket: str
+    photo_region: str
+    photo_bytes_max: int
+    photo_put_s: int
+    photo_puts_at_once: int
+    photo_stall_s: int
+    photo_late_s: int
+    photo_part_keep_s: int
 
     @property
     def key_file(self) -> Path:
         """Where the master key is kept."""
         return self.data_dir / "master.key"
+
+    @property
+    def photo_folder(self) -> Path:
+        """Where photos are kept, unless in a bucket."""
+        return self.data_dir / "photos"
 
 
 def load_config(file: Path | None = None) -> Config:
@@ -158,10 +182,11 @@ def _read(env: Env) -> Config:
         day_starts_hour=env.int("DAY_STARTS_HOUR", 6, validate=validate.Range(0, 23)),
         **_read_cards(env),
         **_read_stations(env),
+        **_read_photos(env),
     )
 
 
-def _read_cards(env: Env) -> dict[str, int]:
+def _read_cards(env: Env) -> dict[str, Any]:
     positive = validate.Range(min=1)
     return {
         "tap_session_s": env.int("TAP_SESSION_S", 1800, validate=positive),
@@ -173,7 +198,7 @@ def _read_cards(env: Env) -> dict[str, int]:
     }
 
 
-def _read_stations(env: Env) -> dict[str, int]:
+def _read_stations(env: Env) -> dict[str, Any]:
     positive = validate.Range(min=1)
     return {
         "clock_window_s": env.int("CLOCK_WINDOW_S", 120, validate=positive),
@@ -182,6 +207,27 @@ def _read_stations(env: Env) -> dict[str, int]:
         "enrol_tries_per_address": env.int("ENROL_TRIES_PER_ADDRESS", 10, validate=positive),
         "enrol_tries_in_all": env.int("ENROL_TRIES_IN_ALL", 100, validate=positive),
         "enrol_tries_s": env.int("ENROL_TRIES_S", 600, validate=positive),
+    }
+
+
+def _read_photos(env: Env) -> dict[str, Any]:
+    positive = validate.Range(min=1)
+    store = env.str("PHOTO_STORE", "folder", validate=validate.OneOf(PHOTO_STORES))
+    # Amazon's rules for the name of a bucket; none is needed for a folder.
+    named = validate.Regexp(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", error="name a bucket")
+    bucket = env.str("PHOTO_BUCKET", validate=named) if store == "s3" else ""
+    return {
+        "photo_store": store,
+        "photo_bucket": bucket,
+        "photo_region": env.str("PHOTO_REGION", "us-east-1"),
+        "photo_bytes_max": env.int(
+            "PHOTO_BYTES_MAX", 4 * 1024 * 1024, validate=validate.Range(1, PHOTO_BYTES_MAX)
+        ),
+        "photo_put_s": env.int("PHOTO_PUT_S", 900, validate=validate.Range(1, 7 * 24 * 3600)),
+        "photo_puts_at_once": env.int("PHOTO_PUTS_AT_ONCE", 8, validate=positive),
+        "photo_stall_s": env.int("PHOTO_STALL_S", 20, validate=positive),
+        "photo_late_s": env.int("PHOTO_LATE_S", 3600, validate=positive),
+        "photo_part_keep_s": env.int("PHOTO_PART_KEEP_S", 24 * 3600, validate=positive),
     }
 
 

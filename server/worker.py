@@ -22,6 +22,7 @@ from server.day_closing import close_days, is_due
 from server.dispatch.replan import replan
 from server.district import current_version, next_version
 from server.master_key import MasterKey, load_master_key
+from server.photo_stores import drop_old_parts, open_photo_store
 from server.sending import Sender, send_due, worker_name
 from server.sms import open_gateway
 
@@ -87,6 +88,8 @@ def work(config: Config, stop: threading.Event) -> None:
     closing = _Rounds(
         "closing", lambda: close_ended_days(database, config, sender.key, clock.now())
     )
+    photos = open_photo_store(config, sender.key)
+    sweeping = _Rounds("photos", lambda: drop_old_parts(photos, config, clock.now()))
     plan_at_ns = clock.mono_ns()
     try:
         while not stop.is_set():
@@ -94,6 +97,7 @@ def work(config: Config, stop: threading.Event) -> None:
             if clock.mono_ns() >= plan_at_ns and not stop.is_set():
                 planning.once()
                 closing.once()
+                sweeping.once()
                 plan_at_ns = clock.mono_ns() + config.replan_s * 10**9
             stop.wait(_LOOK_EVERY_S)
     finally:

@@ -28,6 +28,7 @@ from server.api import (
 from server.api.cards import blueprint as cards
 from server.api.enroll import blueprint as enroll
 from server.api.health import blueprint as health
+from server.api.photos import blueprint as photos
 from server.api.problem import CONTENT_TYPE, ProblemSchema, http_error_as_json, refusal_as_json
 from server.api.route import SECURITY_SCHEMES
 from server.api.sync import blueprint as sync
@@ -81,6 +82,6 @@ def register_api(app: Flask) -> None:
     # The lines of a sync body; OpenAPI has no way to say so where the body is described.
     api.spec.components.schema("SyncHeader", schema=SyncHeaderSchema)
     api.spec.components.schema("Envelope", schema=EnvelopeSchema)
-    for blueprint in (health, sync, cards, enroll, *(noun.blueprint for noun in _NOUNS)):
+    for blueprint in (health, sync, cards, photos, enroll, *(noun.blueprint for noun in _NOUNS)):
         api.register_blueprint(blueprint)
     app.register_error_handler(Refusal, refusal_as_json)

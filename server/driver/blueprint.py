@@ -9,6 +9,7 @@ import secrets
 from flask import Blueprint, Response, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from schemas.photo import JPEG
 from schemas.problems import Refusal
 from server import clock
 from server.app import services
@@ -89,7 +90,7 @@ def _finish(response: Response) -> Response:
     headers["X-Robots-Tag"] = "noindex, nofollow"
     headers["Content-Security-Policy"] = (
         f"default-src 'none'; style-src 'nonce-{nonce()}'; script-src 'nonce-{nonce()}'; "
-        "img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
     if request.endpoint in _SECRET:
@@ -102,6 +103,9 @@ def _finish(response: Response) -> Response:
 def _compress(response: Response) -> None:
     """Gzip a body for whoever takes it. No answer repeats what a stranger's page could send
     in, so its length tells nothing of the secrets beside it."""
+    if response.mimetype == JPEG:
+        # Packed already.
+        return
     response.vary.add("Accept-Encoding")
     if not request.accept_encodings["gzip"] or response.status_code in (303, 304):
         return

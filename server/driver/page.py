@@ -87,6 +87,7 @@ class Page:
     ask: Ask | None
     can_cancel: bool
     refresh_s: int
+    photos: str | None = None
 
     @property
     def tag(self) -> str:
@@ -128,6 +129,7 @@ def make_page(stay: Stay, reader: Reader, chosen: tuple[str, str] | None = None)
         ask=_ask(stay, tone, reader, chosen),
         can_cancel=_may_still_change(stay, tone) and _is_asked(stay),
         refresh_s=_REFRESH_S.get(tone, _REFRESH_S_WAITING),
+        photos=reader.say("photos.link", count=stay.photo_count) if stay.photo_count else None,
     )
 
 

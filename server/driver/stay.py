@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from schemas import states
 from schemas.handover_code import code_at
-from server import guests, promises
+from server import guests, photos, promises
 from server.district import booths
 from server.downlink import CODE_KEY
 from server.links import find_visit
@@ -54,6 +54,7 @@ class Stay:
     code: str | None
     zone: ZoneInfo
     by_tap: bool = False
+    photo_count: int = 0
 
 
 def find_stay(
@@ -79,6 +80,7 @@ def find_stay(
         code=None if by_tap else _code(key, visit, now),
         zone=district_zone(session),
         by_tap=by_tap,
+        photo_count=photos.count(session, visit.id),
     )
 
 

@@ -6,10 +6,11 @@ from server.models.card import CardKeyRow, CardReadRow, CardRow, TapFailureRow
 from server.models.day_root import DayRefusalRow, DayRootRow, DaySpanRow
 from server.models.district import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
 from server.models.event import EventRow, JournalRow, QuarantineRow
-from server.models.guest import GuestRow
+from server.models.guest import GuestRow, OtherGuestRow
 from server.models.link import LinkRow
 from server.models.message import MessageRow
 from server.models.move import MoveRow
+from server.models.photo import PhotoRow
 from server.models.promise import PromiseRow
 from server.models.request import RequestRow
 from server.models.session import AccountRow, SessionRow
@@ -42,7 +43,9 @@ __all__ = [
     "MessageRow",
     "Mirrored",
     "MoveRow",
+    "OtherGuestRow",
     "PersonRow",
+    "PhotoRow",
     "PlaceRow",
     "PromiseRow",
     "QuarantineRow",

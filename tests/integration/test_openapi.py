@@ -80,14 +80,20 @@ def test_the_document_is_valid_openapi_3_1(looking: FlaskClient) -> None:
 
 def test_every_route_of_the_api_is_in_the_document(shown: Evening, looking: FlaskClient) -> None:
     served = {
-        rule.rule.replace("<", "{").replace(">", "}")
+        rule.rule.replace("<uuid:", "<").replace("<", "{").replace(">", "}")
         for rule in shown.app.url_map.iter_rules()
         if rule.rule.startswith("/v1/") and rule.rule != "/v1/openapi.json"
     }
 
     assert served == {path for path in document(looking)["paths"] if path.startswith("/v1/")}
     enrolment = {"/v1/stations/enroll", "/v1/stations/key"}
-    assert served == {*NOUNS, *enrolment, "/v1/sync", "/v1/cards/keys", "/v1/ledger/roots"}
+    photos = {
+        "/v1/photos",
+        "/v1/photos/{sha256}/stored",
+        "/v1/photos/{visit_id}/{sha256}",
+    }
+    rest = {"/v1/sync", "/v1/cards/keys", "/v1/ledger/roots"}
+    assert served == {*NOUNS, *enrolment, *photos, *rest}
 
 
 def test_every_answer_has_a_schema_and_every_problem_its_form(looking: FlaskClient) -> None:
