@@ -8,7 +8,8 @@ from datetime import datetime
 
 from booth_ui.viewer import Viewer
 from reader_agent.card import Card
-from schemas import states
+from reader_agent.disputes import FactLine
+from schemas import events, states
 from schemas.district import Place
 
 URGENT, HELD, GOOD, MOVING, CALM = "late", "held", "good", "moving", "calm"
@@ -20,6 +21,16 @@ HELD_REASONS = frozenset(
         "taken_elsewhere",
         "seen_at_two_places",
         "tag_shared",
+    }
+)
+FACT_TYPES = frozenset(
+    {
+        events.VISIT_RECEIVED,
+        events.CAR_TAKEN,
+        events.CAR_PARKED,
+        events.CAR_READY,
+        events.VISIT_HANDED_OVER,
+        events.VISIT_RESOLVED,
     }
 )
 _DRIVING = frozenset({states.TO_LOT, states.TO_BOOTH, states.REPARKING})
@@ -85,6 +96,15 @@ def held_words(card: Card, viewer: Viewer) -> list[str]:
         for reason in card.held_reasons
     ]
     return [viewer.t(key) for key in dict.fromkeys(keys)]
+
+
+def fact_words(line: FactLine, viewer: Viewer, code: str) -> str:
+    """One of the facts that do not fit together, on the ticket `code`: what, where, when, who."""
+    key = f"fact.{line.type.partition('.')[2]}"
+    what = viewer.t(key if line.type in FACT_TYPES else "fact.other")
+    parts = [what if line.code == code else f"{line.code}: {what}"]
+    parts += [line.place_name, viewer.time(line.at)]
+    return " · ".join([*parts, line.person_name] if line.person_name else parts)
 
 
 def promised_at(card: Card) -> datetime | None:

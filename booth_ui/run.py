@@ -7,6 +7,7 @@ because nothing here waits for it.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import signal
 import sqlite3
@@ -29,6 +30,7 @@ from reader_agent.config import Config, ConfigError, read_config
 from reader_agent.drivers.reader import CardReader, Listener, Reader
 from reader_agent.drivers.reader_config import ReaderConfigError
 from reader_agent.drivers.readers import open_reader
+from reader_agent.photo_upload import photo_upload_of
 from reader_agent.presence import Arrival
 from reader_agent.station import Station
 from reader_agent.station_db import StationDBError
@@ -109,6 +111,11 @@ def _running(config: Config) -> Iterator[_Watched]:
         sync = station.sync_with(client)
         sync.start()
         opened.callback(sync.stop, 1.0)
+        photos = photo_upload_of(station, client, config, clock)
+        photos.start()
+        opened.callback(photos.stop, 1.0)
+        # What was loaded stays: to look through all of it for garbage would hold up a tap.
+        gc.freeze()
         _log.info("station.ready", place=config.place_id, role=config.role, screen=screen.url)
         yield _Watched(station, readers, clock)
         _log.info("station.ends", place=config.place_id)

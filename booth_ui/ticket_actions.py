@@ -13,6 +13,7 @@ from schemas.district import LOT
 
 TAKE, READY, PARK = "take", "ready", "park"
 REQUEST, CANCEL, HAND_OVER = "request", "cancel_request", "hand_over"
+RESOLVE = "resolve"
 
 _COMING_TO_LOT = frozenset({states.AT_BOOTH, states.TO_LOT, states.REPARKING, states.TO_BOOTH})
 _COMING_TO_BOOTH = frozenset({states.TO_BOOTH, states.TO_LOT, states.REPARKING})
@@ -33,6 +34,7 @@ class Action:
     is_correction: bool = False
 
 
+_DECIDE = Action(RESOLVE, "do.resolve", opens="resolve")
 _OTHER_LOT = Action(TAKE, "do.take_other", opens="take", is_correction=True)
 
 
@@ -43,8 +45,8 @@ def actions_for(card: Card, role: str, here: str) -> list[Action]:
     moves = _at_lot(card, here) if role == LOT else _at_booth(card, here)
     if card.state == states.HELD:
         # Where the car is can still be told; anything else waits for a person's decision.
-        return [action for action in moves if action.name in (PARK, READY)]
-    asks = _requests(card)
+        return [_DECIDE, *(action for action in moves if action.name in (PARK, READY))]
+    asks = [*_requests(card), *([_DECIDE] if card.held_reasons else [])]
     # A correction (a stall's number) never goes before what the driver may ask.
     is_work = any(not move.is_correction for move in moves)
     return moves + asks if is_work else asks + moves

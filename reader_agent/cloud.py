@@ -49,6 +49,16 @@ class Asked:
     cursor: int
     wait_s: int = 0
 
+    @property
+    def journal_id(self) -> str:
+        """The journal that the lines are of, and the answer's `ack_seq`."""
+        return str(self.header["journal_id"])
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last line; without lines `acked_seq`."""
+        return self.acked_seq + len(self.lines)
+
     def body(self, header_line: bytes) -> bytes:
         """The request's body: `header_line` and the events, each on its own line."""
         return b"\n".join((header_line, *self.lines)) + b"\n"

@@ -21,6 +21,7 @@ from reader_agent.drivers.reader_config import ReaderConfig, ReaderConfigError
 from reader_agent.drivers.readers import parse_reader
 from schemas.catalog import DEFAULT_LANGUAGE, LANGUAGES
 from schemas.district import BOOTH, LOT
+from schemas.photo import PHOTOS_PER_EVENT_MAX
 
 PREFIX = "VALET_AGENT_"
 LOOPBACK = "127.0.0.1"
@@ -63,11 +64,18 @@ class ConfigError(Exception):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Every limit of a station. Waits in seconds, sizes in bytes. `key_days`: a key that is older
-    is changed for a new one, 0 for never."""
+    is changed for a new one, 0 for never. `gzip_level` 0 sends what it has as it is.
+
+    Photos: one has at most `photo_bytes` and `photo_megapixels`; a reception at most
+    `reception_photos`, a visit `visit_photos`. None is taken that would leave the disk less than
+    `photo_room_mb`, none that the cloud has is kept for longer than `photo_keep_days`, and one
+    that it refuses is tried again after `photo_retry_s`.
+    """
 
     batch_events: int = 500
     batch_bytes: int = 262_144
     answer_bytes: int = 16_777_216
+    gzip_level: int = 1
     long_poll_wait_s: int = 25
     request_timeout_s: int = 15
     backoff_cap_s: int = 60
@@ -78,6 +86,13 @@ class Limits:
     disk_warn_percent: int = 90
     search_results: int = 50
     key_days: int = 90
+    photo_bytes: int = 2_000_000
+    photo_megapixels: int = 12
+    reception_photos: int = 4
+    visit_photos: int = 12
+    photo_room_mb: int = 256
+    photo_keep_days: int = 7
+    photo_retry_s: int = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +169,7 @@ _LIMIT_RANGES: dict[str, range] = {
     "batch_events": range(1, 501),
     "batch_bytes": range(1_024, 262_145),
     "answer_bytes": range(65_536, 67_108_865),
+    "gzip_level": range(10),
     "long_poll_wait_s": range(56),
     "request_timeout_s": range(1, 121),
     "backoff_cap_s": range(1, 601),
@@ -164,6 +180,13 @@ _LIMIT_RANGES: dict[str, range] = {
     "disk_warn_percent": range(1, 101),
     "search_results": range(1, 501),
     "key_days": range(3_651),
+    "photo_bytes": range(10_000, 4 * 1024 * 1024 + 1),
+    "photo_megapixels": range(1, 101),
+    "reception_photos": range(1, PHOTOS_PER_EVENT_MAX + 1),
+    "visit_photos": range(1, 101),
+    "photo_room_mb": range(100_001),
+    "photo_keep_days": range(366),
+    "photo_retry_s": range(1, 86_401),
 }
 
 

@@ -7,10 +7,13 @@ the cloud, and an answer that does not continue what the station has is not appl
 from __future__ import annotations
 
 import threading
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 import structlog
 
+from reader_agent import ticket_codes
 from reader_agent.clock import Clock
 from reader_agent.cloud import Answer, Asked
 from reader_agent.cloud_time import CloudTime
@@ -19,9 +22,15 @@ from reader_agent.mirror import Mirror
 from reader_agent.station_db import StationDB
 from schemas import sync
 
+JOURNAL_FORKED: Final = "journal_forked"
+"""The cloud has other events of this journal: it is sent to its end and then begun anew."""
+CHAIN_BROKEN: Final = "chain_broken"
+"""Nothing heals a broken chain: it is shown for as long as the agent runs."""
+
 _log = structlog.get_logger(__name__)
 
 
+@cache
 def agent_version() -> str:
     """The installed version, `0` when it runs from a folder that was never installed."""
     try:
@@ -49,6 +58,7 @@ class Exchange:
         self._clock = clock
         self._lock = lock
         self._version = agent_version()
+        self._broken_id: str | None = None
 
     @property
     def appended(self) -> threading.Event:
@@ -62,13 +72,14 @@ class Exchange:
 
     @property
     def problem(self) -> str | None:
-        """`journal_ahead` where this journal must not be sent; a person has to look."""
-        return "journal_ahead" if self._journal.is_overtaken else None
+        """What is wrong with the journal that is in use; None if nothing is."""
+        if self._journal.is_overtaken:
+            return JOURNAL_FORKED
+        return CHAIN_BROKEN if self._broken_id == self._journal.journal_id else None
 
     def has_unsent(self) -> bool:
-        """Whether there are events to send; never while the cloud is ahead of the journal, where
-        sending would pass new events off as old ones. Raises `Refusal` when the disk fails."""
-        return not self._journal.is_overtaken and self._journal.depth() > 0
+        """Whether there are events to send, or a journal to ask about until it can be renewed."""
+        return self._journal.depth() > 0 or self._journal.is_overtaken
 
     def ask(self, *, limit_events: int, limit_bytes: int, wait_s: int = 0) -> Asked:
         """The next request: the oldest unsent events within the limits (`limit_events` 0: only
@@ -87,16 +98,13 @@ class Exchange:
             "wait_s": wait_s,
             "depth": journal.depth(),
             "version": self._version,
-            "records": [record.to_wire() for record in records],
+            "records": records,
         }
         acked_seq = batch[0][0] - 1 if batch else journal.acked_seq
         return Asked(header, [line for _, line in batch], acked_seq, cursor, wait_s)
 
     def take(self, answer: Answer, asked: Asked) -> bool:
-        """Apply an answer; True if anything changed that a screen may show.
-
-        Raises `JournalAhead` and `Refusal`.
-        """
+        """Apply an answer; True if anything changed that a screen may show. Raises `Refusal`."""
         with self._lock:
             self._cloud_time.learn(answer["server_time"])
             before = self._journal.acked_seq
@@ -105,28 +113,49 @@ class Exchange:
             is_whole = self._is_next(answer, asked) and not answer["more"]
             is_changed = self._apply(answer, asked) or self._journal.acked_seq != before
             self._settle_tags(answer, is_whole=is_whole)
+            is_changed |= self._renew(is_whole=is_whole)
             self._drop_closed()
         return is_changed
 
     def _settle(self, answer: Answer, asked: Asked) -> None:
-        if self._journal.is_overtaken:
+        journal = self._journal
+        if asked.journal_id != journal.journal_id:
+            # It is about the journal before this one.
             return
         gap, ack_seq = answer["gap"], answer["ack_seq"]
+        journal.compare_head(ack_seq)
+        if answer["chain_broken_at"] is not None:
+            self._broken_id = journal.journal_id
         if ack_seq < asked.acked_seq and gap is None:
             # It had acknowledged more before we asked: it was set back to an older state.
             gap = {"expected_seq": ack_seq + 1}
-        if ack_seq > self._journal.acked_seq or answer["verdicts"]:
-            self._journal.settle(ack_seq, answer["verdicts"], self._cloud_time.now())
-        if gap is not None and gap["expected_seq"] != self._journal.acked_seq + 1:
+        # What the cloud has beyond these lines need not be what is in this journal.
+        upto_seq = min(ack_seq, asked.last_seq)
+        if upto_seq > journal.acked_seq or answer["verdicts"]:
+            journal.settle(upto_seq, answer["verdicts"], self._cloud_time.now())
+        if gap is not None and gap["expected_seq"] != journal.acked_seq + 1:
             _log.warning("journal.go_back", expected_seq=gap["expected_seq"])
-            self._journal.go_back(gap["expected_seq"])
+            journal.go_back(gap["expected_seq"])
+
+    def _renew(self, *, is_whole: bool) -> bool:
+        """Begin a journal anew once the cloud has answered for every line of the one that it has
+        otherwise, and has told all that it knows; True if that was now."""
+        journal, mirror = self._journal, self._mirror
+        if not (journal.is_overtaken and is_whole) or journal.depth():
+            return False
+        with self._db.transaction() as work:
+            journal_id, again = journal.renew(work)
+            # Numbers may have been given that the card no longer knows of.
+            ticket_codes.start_anywhere(work)
+            mirror.begin_anew(work, journal_id, again, self._cloud_time.now())
+        return True
 
     def _apply(self, answer: Answer, asked: Asked) -> bool:
         cursor, changes = answer["cursor"], answer["changes"]
         if not self._is_next(answer, asked) or (cursor == asked.cursor and not changes):
             return False
         with self._db.transaction() as work:
-            self._mirror.apply(work, changes, cursor)
+            self._mirror.apply(work, changes, cursor, self._dispensable_seq())
         return bool(changes)
 
     def _is_next(self, answer: Answer, asked: Asked) -> bool:
@@ -146,7 +175,12 @@ class Exchange:
                 self._mirror.forget_tag_facts(work, seqs)
 
     def _drop_closed(self) -> None:
-        gone = self._mirror.closed(self._journal.acked_seq)
+        gone = self._mirror.closed(self._dispensable_seq())
         if gone:
             with self._db.transaction() as work:
                 self._mirror.drop(work, gone)
+
+    def _dispensable_seq(self) -> int:
+        """A visit of which this station recorded nothing later can go once it has closed; none
+        can while the journal may have to tell of it again."""
+        return -1 if self._journal.is_overtaken else self._journal.acked_seq

@@ -7,6 +7,7 @@ stays while the visit is open: staff read it back at hand-over.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reader_agent.station_db import StationDB, Transaction
@@ -22,7 +23,7 @@ class KnownGuest:
 
 
 class Guests:
-    """The `guest` table of the station's database."""
+    """The `guest` table of the station's database. A `seq` below 1 is of a journal before."""
 
     def __init__(self, db: StationDB) -> None:
         self._db = db
@@ -42,14 +43,14 @@ class Guests:
             ),
         )
 
-    def between(self, first_seq: int, last_seq: int) -> list[Guest]:
-        """The records of these events that are still whole."""
+    def between(self, first_seq: int, last_seq: int) -> list[dict[str, str | None]]:
+        """The records of these events that are still whole, as they travel (`Guest.to_wire`)."""
         rows = self._db.rows(
             "SELECT ref, visit_id, plate, phone, salt FROM guest"
             " WHERE seq BETWEEN ? AND ? AND salt IS NOT NULL ORDER BY seq",
             (first_seq, last_seq),
         )
-        return [Guest(**dict(row)) for row in rows]
+        return [dict(row) for row in rows]
 
     def known(self) -> dict[str, KnownGuest]:
         """Plate and phone flag of every visit received here that has not closed, by visit."""
@@ -60,12 +61,28 @@ class Guests:
         """Wipe phone and salt of what the cloud has; what it refused keeps them. True if there
         was anything to wipe."""
         wiped = work.execute(
-            "UPDATE guest SET phone = NULL, salt = NULL WHERE seq <= ? AND salt IS NOT NULL"
+            "UPDATE guest SET phone = NULL, salt = NULL"
+            " WHERE seq BETWEEN 1 AND ? AND salt IS NOT NULL"
             " AND seq NOT IN (SELECT seq FROM event WHERE verdict = 'refused')",
             (acked_seq,),
         )
         return wiped.rowcount > 0
 
-    def drop(self, work: Transaction, visit_id: str) -> None:
-        """The visit has closed: nothing of a wiped record stays."""
-        work.execute("DELETE FROM guest WHERE visit_id = ? AND salt IS NULL", (visit_id,))
+    def put_aside(self, work: Transaction) -> None:
+        """The journal begins anew: no record belongs to a number of it, so all go below 1."""
+        row = work.execute("SELECT max(seq) AS most, min(seq) AS least FROM guest").fetchone()
+        if row["most"] is not None:
+            # Further than from the last to the first, so that no two meet on the way.
+            shift = row["most"] - min(0, row["least"]) + 1
+            work.execute("UPDATE guest SET seq = seq - ?", (shift,))
+
+    def move(self, work: Transaction, ref: str, seq: int) -> None:
+        """The event that refers to a record has another number now."""
+        work.execute("UPDATE guest SET seq = ? WHERE ref = ?", (seq, ref))
+
+    def drop(self, work: Transaction, visit_ids: Iterable[str]) -> None:
+        """The visits have closed: nothing of a wiped record stays."""
+        work.executemany(
+            "DELETE FROM guest WHERE visit_id = ? AND salt IS NULL",
+            [(visit_id,) for visit_id in visit_ids],
+        )

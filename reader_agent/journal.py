@@ -3,34 +3,40 @@
 `seq` is dense because it is assigned in the transaction that stores
 the event. Nothing is evicted and nothing is deleted; what the cloud has acknowledged stays here
 too, so that a cloud that lost something can ask for it again.
+
+A journal can be *overtaken*: the card was put back to an old copy, or copied to a second station,
+and the cloud has other events at its numbers. It is sent to its end, so that the cloud answers
+for each of its lines, and then renewed: see `renew`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
+
+import structlog
 
 from reader_agent.clock import Clock
 from reader_agent.guests import Guests
 from reader_agent.station_db import StationDB, StationDBError, Transaction
-from schemas import chain, sync
-from schemas.events import WIRE_VERSION, Event, read_event
-from schemas.guest import Guest
+from schemas import chain, events, sync
+from schemas.events import WIRE_VERSION, Event, read_event, restore_event
 from schemas.ids import uuid7
+from schemas.plain_events import plain_event
 from schemas.problems import Refusal
 
+FORKED: Final = "forked"
+"""The cloud's code for an event at a number where it has another event of the same journal."""
 
-class JournalAhead(Exception):
-    """The cloud has events of this journal that the journal itself does not have: the card was
-    restored from an old copy, or copied to a second station."""
-
-    def __init__(self, cloud_seq: int, head_seq: int) -> None:
-        super().__init__(f"the cloud has seq {cloud_seq}, this journal ends at {head_seq}")
-        self.cloud_seq = cloud_seq
-        self.head_seq = head_seq
+_LATEST: Final = 100
+"""More than this is never recorded in the seconds that matter to a repeated tap."""
+_OLD_TABLE: Final = "old_event_"
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,8 @@ class Journal:
     """The chain in `station_db`. `acked_seq`: the cloud has everything up to here.
 
     `appended` is set after each commit that appended; whoever sends clears it. `is_overtaken`:
-    the cloud was once found ahead of this journal, and a person has to look before it is sent.
+    the cloud has other events of this journal, so it is to be renewed. `set_aside`: the ids of
+    the journals that were, oldest first.
     """
 
     def __init__(self, db: StationDB, clock: Clock) -> None:
@@ -58,6 +65,9 @@ class Journal:
         self.journal_id = self._create_or_read_id()
         self.acked_seq = int(self._meta("acked_seq") or 0)
         self.is_overtaken = self._meta("overtaken_by") is not None
+        self.set_aside = self._set_aside()
+        self._head_seq = self._read_head()
+        self._has_wiped = False
 
     def append(
         self,
@@ -91,14 +101,8 @@ class Journal:
             "step": new.step,
             "data": dict(new.data or {}),
         }
-        event = read_event(body)
-        line, digest = chain.seal(body)
-        work.execute(
-            "INSERT INTO event (seq, id, visit_id, line, hash, boot_id, mono_ns, wall)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (seq, event.id, new.visit_id, line, digest, *_times(body)),
-        )
-        work.after_commit(self.appended.set)
+        event = plain_event(body) or read_event(body)
+        self._write(work, body)
         return event
 
     def pending(self, limit_events: int, limit_bytes: int) -> list[tuple[int, bytes]]:
@@ -106,48 +110,81 @@ class Journal:
         always, because an event that is alone too large must still get its verdict."""
         batch: list[tuple[int, bytes]] = []
         size = 0
-        for row in self._db.rows(
+        for seq, line in self._db.rows(
             "SELECT seq, line FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
             (self.acked_seq, limit_events),
         ):
-            size += len(row["line"]) + 1
+            size += len(line) + 1
             if batch and size > limit_bytes:
                 break
-            batch.append((row["seq"], row["line"]))
+            batch.append((seq, line))
         return batch
 
     def settle(self, ack_seq: int, verdicts: Iterable[Mapping[str, Any]], now: datetime) -> None:
-        """Take over the cloud's word on everything up to `ack_seq`; an older word changes nothing.
+        """Take over the cloud's word on everything up to `ack_seq`, all of which it was sent; an
+        older word changes nothing.
 
         `verdicts` are loaded `VerdictSchema`s. Phones of what the cloud now has are wiped, except
-        those of refused events: a person will need them. Raises `JournalAhead` and `Refusal`.
+        those of refused events: a person will need them. Raises `Refusal`.
         """
-        self._check_not_ahead(ack_seq)
-        has_wiped = False
         with self._db.transaction() as work:
             for verdict in verdicts:
                 _note_verdict(work, verdict, now)
+                if verdict.get("code") == FORKED:
+                    self._note_overtaken(work, verdict["seq"] or 0)
             if ack_seq > self.acked_seq:
                 self._set_acked(work, ack_seq)
-                has_wiped = self.guests.wipe(work, ack_seq)
-        if has_wiped:
+                self._has_wiped |= self.guests.wipe(work, ack_seq)
+        if self._has_wiped and self.depth() == 0:
+            # Once for a whole catch-up: it writes far more than what was settled.
             self._db.forget_log()
+            self._has_wiped = False
 
     def go_back(self, expected_seq: int) -> None:
-        """Send again from `expected_seq` on. Raises `JournalAhead` and `Refusal`."""
-        self._check_not_ahead(expected_seq - 1)
+        """Send again from `expected_seq` on. Raises `Refusal`."""
         with self._db.transaction() as work:
-            self._set_acked(work, max(0, expected_seq - 1))
+            self._set_acked(work, min(max(0, expected_seq - 1), self._head_seq))
         self.appended.set()
 
-    def records(self, first_seq: int, last_seq: int) -> list[Guest]:
-        """The guest records that belong to the events of a batch and are not yet wiped."""
+    def compare_head(self, cloud_seq: int) -> None:
+        """Notice a cloud that has events of this journal which the journal itself has not."""
+        if cloud_seq > self._head_seq:
+            with self._db.transaction() as work:
+                self._note_overtaken(work, cloud_seq)
+
+    def renew(self, work: Transaction) -> tuple[str, list[Event]]:
+        """Begin anew under another id, and record again, first of all, what the cloud has not
+        taken in because it has other events at those numbers. The id and these events.
+
+        They are the same facts with the same ids and times, so none can count twice. The journal
+        that was stays in the file as it is. Only when everything is sent.
+        """
+        forked = work.execute(
+            "SELECT line FROM event WHERE verdict = 'refused' AND code = ? ORDER BY seq", (FORKED,)
+        ).fetchall()
+        journal_id = uuid7(self._clock.wall())
+        _put_table_aside(work, self.journal_id)
+        self.guests.put_aside(work)
+        work.execute("DELETE FROM meta WHERE key IN ('journal_id', 'acked_seq', 'overtaken_by')")
+        work.execute("INSERT INTO meta VALUES ('journal_id', ?)", (journal_id,))
+        work.after_commit(partial(self._renewed, journal_id))
+        again, prev = [], chain.genesis(journal_id)
+        for seq, row in enumerate(forked, start=1):
+            body = chain.unseal(row["line"])[0] | {"seq": seq, "prev": prev}
+            prev = self._write(work, body)
+            event = restore_event(body)
+            if event.type == events.VISIT_RECEIVED:
+                self.guests.move(work, event.data["guest"]["ref"], seq)
+            again.append(event)
+        return journal_id, again
+
+    def records(self, first_seq: int, last_seq: int) -> list[dict[str, str | None]]:
+        """The guest records of the events of a batch that are not yet wiped, as they travel."""
         return self.guests.between(first_seq, last_seq)
 
     def head_seq(self) -> int:
         """The last event's number; 0 in an empty journal."""
-        (row,) = self._db.rows("SELECT coalesce(max(seq), 0) AS head FROM event")
-        return int(row["head"])
+        return self._head_seq
 
     def depth(self) -> int:
         """How many events the cloud does not have."""
@@ -171,6 +208,17 @@ class Journal:
             return int((self._clock.mono_ns() - row["mono_ns"]) // 1_000_000_000)
         age = self._clock.wall() - datetime.fromisoformat(row["wall"])
         return max(0, int(age.total_seconds()))
+
+    def latest(self, since_mono_ns: int) -> Iterator[Event]:
+        """What was recorded in this boot at or after a moment of its clock, the last one first."""
+        rows = self._db.rows(
+            "SELECT line FROM event WHERE seq > ? AND boot_id = ? AND mono_ns >= ?"
+            " ORDER BY seq DESC",
+            (self._head_seq - _LATEST, self._clock.boot_id(), since_mono_ns),
+        )
+        for row in rows:
+            with suppress(chain.ChainError):
+                yield restore_event(chain.unseal(row["line"])[0])
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every event as it is stored, from the first; for export and for checking."""
@@ -207,14 +255,59 @@ class Journal:
 
         work.after_commit(remember)
 
-    def _check_not_ahead(self, cloud_seq: int) -> None:
-        head = self.head_seq()
-        if cloud_seq <= head:
+    def _write(self, work: Transaction, body: dict[str, Any]) -> str:
+        """Seal and store a checked body; its hash."""
+        line, digest = chain.seal(body)
+        work.execute(
+            "INSERT INTO event (seq, id, visit_id, line, hash, boot_id, mono_ns, wall)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                body["seq"],
+                body["id"],
+                body["visit_id"],
+                line,
+                digest,
+                body["boot_id"],
+                body["mono_ns"],
+                body["wall"],
+            ),
+        )
+        work.after_commit(partial(self._appended, body["seq"]))
+        return digest
+
+    def _appended(self, seq: int) -> None:
+        self._head_seq = seq
+        self.appended.set()
+
+    def _renewed(self, journal_id: str) -> None:
+        self.set_aside = (*self.set_aside, self.journal_id)
+        self.journal_id = journal_id
+        self.acked_seq = self._head_seq = 0
+        self.is_overtaken = False
+        _log.critical("journal.renewed", journal=journal_id, set_aside=self.set_aside[-1])
+
+    def _note_overtaken(self, work: Transaction, cloud_seq: int) -> None:
+        if self.is_overtaken:
             return
-        with self._db.transaction() as work:
-            work.execute("INSERT OR REPLACE INTO meta VALUES ('overtaken_by', ?)", (cloud_seq,))
-        self.is_overtaken = True
-        raise JournalAhead(cloud_seq, head)
+        work.execute("INSERT OR REPLACE INTO meta VALUES ('overtaken_by', ?)", (cloud_seq,))
+
+        def remember() -> None:
+            if not self.is_overtaken:
+                self.is_overtaken = True
+                _log.critical("journal.forked", journal=self.journal_id, cloud_seq=cloud_seq)
+
+        work.after_commit(remember)
+
+    def _set_aside(self) -> tuple[str, ...]:
+        rows = self._db.rows(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ? ORDER BY rowid",
+            (_OLD_TABLE + "*",),
+        )
+        return tuple(row["name"].removeprefix(_OLD_TABLE) for row in rows)
+
+    def _read_head(self) -> int:
+        (row,) = self._db.rows("SELECT coalesce(max(seq), 0) AS head FROM event")
+        return int(row["head"])
 
     def _meta(self, key: str) -> str | int | None:
         rows = self._db.rows("SELECT value FROM meta WHERE key = ?", (key,))
@@ -234,8 +327,18 @@ class Journal:
         return journal_id
 
 
-def _times(body: Mapping[str, Any]) -> tuple[str, int, str]:
-    return body["boot_id"], body["mono_ns"], body["wall"]
+def _put_table_aside(work: Transaction, journal_id: str) -> None:
+    """The events of a journal under their own table's name, and an empty table in their place;
+    however long the journal is, nothing of it is copied."""
+    made = work.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE tbl_name = 'event' AND sql IS NOT NULL"
+    ).fetchall()
+    for row in made:
+        if row["type"] == "index":
+            work.execute(f'DROP INDEX "{row["name"]}"')
+    work.execute(f'ALTER TABLE event RENAME TO "{_OLD_TABLE}{journal_id}"')
+    for row in made:
+        work.execute(row["sql"])
 
 
 def _note_verdict(work: Transaction, verdict: Mapping[str, Any], now: datetime) -> None:

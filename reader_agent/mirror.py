@@ -22,14 +22,17 @@ from reader_agent.guests import Guests
 from reader_agent.mirror_store import MirrorStore
 from reader_agent.roster import Roster
 from reader_agent.station_db import StationDB, Transaction
-from reader_agent.tag_facts import TagFact
+from reader_agent.tag_facts import TAG_TYPES, TagFact, fact_of
 from reader_agent.terms import Terms, check_terms, terms_of
 from schemas import events, sync
-from schemas.events import EventError, read_event
+from schemas.events import Event, EventError, read_event
+from schemas.plain_events import plain_event
 from schemas.visit import Fact, Visit, fold, order_key
 
 _log = structlog.get_logger(__name__)
-_NOT_CAR_TYPES = frozenset({events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED})
+_NOT_CAR_TYPES = frozenset(
+    {events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED, events.VISIT_PHOTOGRAPHED}
+)
 _NOT_UNDERSTOOD = (ValidationError, EventError, KeyError, TypeError, ValueError)
 
 
@@ -49,6 +52,7 @@ class Mirror:
         self._visits: dict[str, Visit] = {}
         self._by_tag: defaultdict[str, set[str]] = defaultdict(set)
         self._terms: dict[str, Terms] = {}
+        self._closed: set[str] = set()
         self._last_own_seq: dict[str, int] = {}
         self._own_guests = guests.known()
         self._load()
@@ -64,6 +68,15 @@ class Mirror:
     def terms(self, visit_id: str) -> Terms | None:
         """What the cloud says of the visit; None while it has said nothing."""
         return self._terms.get(visit_id)
+
+    def facts(self, visit_id: str) -> list[Fact]:
+        """Everything that is known to have happened to the visit, as it is folded."""
+        return sorted(self._facts.get(visit_id, {}).values(), key=order_key)
+
+    def is_tag_shared(self, visit_id: str) -> bool:
+        """Whether the cloud says that another open visit has the same tag."""
+        terms = self._terms.get(visit_id)
+        return terms is not None and terms.tag_shared
 
     def plate(self, visit_id: str) -> str:
         """The plate; empty where it is not known here (a visit that came without its terms)."""
@@ -100,6 +113,23 @@ class Mirror:
         self._store.put_tag_fact(work, fact)
         work.after_commit(partial(self.roster.add_own, fact))
 
+    def begin_anew(
+        self, work: Transaction, journal_id: str, again: Iterable[Event], now: datetime
+    ) -> None:
+        """This station's journal is `journal_id` from now on; `again` are its first events."""
+
+        def remember() -> None:
+            self._journal_id = journal_id
+            self._last_own_seq.clear()
+
+        work.after_commit(remember)
+        for event in again:
+            if event.visit_id is not None:
+                known = self._facts[event.visit_id].get(event.id)
+                self.record(work, Fact(journal_id, event, known.at if known else now))
+            elif event.type in TAG_TYPES:
+                self.record_tag(work, fact_of(event))
+
     def own_tag_facts(self, ack_seq: int, refused: Collection[int]) -> list[int]:
         """The numbers of what this station did to tags up to `ack_seq`, or is among `refused`."""
         return self.roster.own_among(ack_seq, refused)
@@ -117,14 +147,27 @@ class Mirror:
 
         work.after_commit(remember)
 
-    def apply(self, work: Transaction, changes: Iterable[Mapping[str, Any]], cursor: int) -> None:
+    def apply(
+        self,
+        work: Transaction,
+        changes: Iterable[Mapping[str, Any]],
+        cursor: int,
+        acked_seq: int = -1,
+    ) -> None:
         """Take over loaded `ChangeSchema`s. One that cannot be understood is logged and passed
-        over: it must not stop those behind it."""
+        over: it must not stop those behind it.
+
+        A visit that has closed is dropped at once, unless this station has something of it that
+        the cloud, which has everything up to `acked_seq`, has not.
+        """
         facts: list[Fact] = []
+        gone: list[str] = []
         for change in changes:
             try:
                 if change["kind"] == sync.CHANGE_EVENT:
                     facts += self._read_fact(work, change["body"])
+                elif change["kind"] == sync.CHANGE_VISIT:
+                    gone += self._read_terms(work, change, acked_seq)
                 else:
                     self._read_doc(work, change)
             except _NOT_UNDERSTOOD as error:
@@ -132,19 +175,19 @@ class Mirror:
                 _log.error("change.passed_over", kind=kind, id=change["id"], error=error_name)
         self._store.put_cursor(work, cursor)
         work.after_commit(partial(self._applied, facts, cursor))
+        if gone:
+            self.drop(work, gone)
 
     def closed(self, acked_seq: int) -> list[str]:
         """The visits that nobody here needs any more: closed in the cloud, and nothing that this
         station did to them is still unsent."""
-        ids = [visit_id for visit_id, terms in self._terms.items() if not terms.is_open]
-        return [visit_id for visit_id in ids if not self.is_unsent(visit_id, acked_seq)]
+        return [visit_id for visit_id in self._closed if not self.is_unsent(visit_id, acked_seq)]
 
     def drop(self, work: Transaction, visit_ids: Iterable[str]) -> None:
         """Forget these visits."""
         gone = tuple(visit_ids)
-        for visit_id in gone:
-            self._store.drop_visit(work, visit_id)
-            self._guests.drop(work, visit_id)
+        self._store.drop_visits(work, gone)
+        self._guests.drop(work, gone)
         work.after_commit(partial(self._dropped, gone))
 
     def _load(self) -> None:
@@ -152,7 +195,8 @@ class Mirror:
             list(self._store.docs(kind, partial(self.roster.put, kind)))
         for tag_fact in self._store.tag_facts():
             self.roster.add_own(tag_fact)
-        self._terms = dict(self._store.docs(sync.CHANGE_VISIT, terms_of))
+        for doc_id, terms in self._store.docs(sync.CHANGE_VISIT, terms_of):
+            self._set_terms(doc_id, terms)
         by_visit: defaultdict[str | None, list[Fact]] = defaultdict(list)
         for fact in self._store.facts():
             by_visit[fact.event.visit_id].append(fact)
@@ -169,25 +213,51 @@ class Mirror:
             self.cursor = 0
 
     def _read_fact(self, work: Transaction, body: Mapping[str, Any]) -> list[Fact]:
-        event = read_event(body["event"])
-        if event.type not in events.VISIT_TYPES:
-            return []
+        said, journal_id = body["event"], str(body["journal_id"])
         at = datetime.fromisoformat(body["at"])
         if at.tzinfo is None:
             raise ValueError("a time without a zone")
-        fact = Fact(str(body["journal_id"]), event, at)
+        known = self._known(said, journal_id)
+        if known is not None:
+            if at == known.at:
+                return []
+            self._store.put_time(work, known.event.id, at)
+            return [Fact(journal_id, known.event, at)]
+        event = plain_event(said) or read_event(said)
+        if event.type not in events.VISIT_TYPES:
+            return []
+        fact = Fact(journal_id, event, at)
         self._store.put_fact(work, fact)
         return [fact]
 
-    def _read_doc(self, work: Transaction, change: Mapping[str, Any]) -> None:
-        kind, doc_id, body = change["kind"], change["id"], change["body"]
-        is_visit = kind == sync.CHANGE_VISIT
-        doc = check_terms(body) if is_visit else roster.check(kind, body)
-        self._store.put_doc(work, kind, doc_id, doc)
-        if is_visit:
-            work.after_commit(partial(self._terms.__setitem__, doc_id, terms_of(doc)))
+    def _known(self, said: Mapping[str, Any], journal_id: str) -> Fact | None:
+        """The fact that is here already: this station's own, which the cloud tells of again."""
+        facts = self._facts.get(said["visit_id"])
+        known = facts.get(said["id"]) if facts is not None else None
+        return known if known is not None and known.journal_id == journal_id else None
+
+    def _read_terms(
+        self, work: Transaction, change: Mapping[str, Any], acked_seq: int
+    ) -> list[str]:
+        """Store what the cloud says of a visit; its id instead where it can be dropped."""
+        visit_id, doc = change["id"], check_terms(change["body"])
+        if not doc["is_open"] and not self.is_unsent(visit_id, acked_seq):
+            return [visit_id]
+        self._store.put_doc(work, sync.CHANGE_VISIT, visit_id, doc)
+        work.after_commit(partial(self._set_terms, visit_id, terms_of(doc)))
+        return []
+
+    def _set_terms(self, visit_id: str, terms: Terms) -> None:
+        self._terms[visit_id] = terms
+        if terms.is_open:
+            self._closed.discard(visit_id)
         else:
-            work.after_commit(partial(self.roster.put, kind, doc))
+            self._closed.add(visit_id)
+
+    def _read_doc(self, work: Transaction, change: Mapping[str, Any]) -> None:
+        doc = roster.check(change["kind"], change["body"])
+        self._store.put_doc(work, change["kind"], change["id"], doc)
+        work.after_commit(partial(self.roster.put, change["kind"], doc))
 
     def _add(self, facts: Iterable[Fact]) -> None:
         touched = set()
@@ -228,5 +298,6 @@ class Mirror:
     def _dropped(self, visit_ids: Iterable[str]) -> None:
         for visit_id in visit_ids:
             self._unindex(visit_id)
+            self._closed.discard(visit_id)
             for table in (self._facts, self._terms, self._last_own_seq, self._own_guests):
                 table.pop(visit_id, None)

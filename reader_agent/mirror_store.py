@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,10 +16,10 @@ import structlog
 
 from reader_agent.station_db import StationDB, Transaction
 from reader_agent.tag_facts import TagFact
-from schemas import sync
 from schemas.events import Event, restore_event
 from schemas.visit import Fact
 
+_EVENT_NAMES = tuple(field.name for field in fields(Event))
 _NOT_READABLE = (ValueError, KeyError, TypeError)
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -61,18 +61,21 @@ class MirrorStore:
             ),
         )
 
+    def put_time(self, work: Transaction, event_id: str, at: datetime) -> None:
+        """A better time for a fact that is stored."""
+        work.execute("UPDATE mirror_event SET at = ? WHERE id = ?", (at.isoformat(), event_id))
+
     def put_doc(self, work: Transaction, kind: str, doc_id: str, doc: Mapping[str, Any]) -> None:
         """Store a document's whole new content (JSON-ready)."""
         body = json.dumps(doc, ensure_ascii=False)
         work.execute("INSERT OR REPLACE INTO mirror_doc VALUES (?, ?, ?)", (kind, doc_id, body))
 
-    def drop_visit(self, work: Transaction, visit_id: str) -> None:
-        """Forget a closed visit; its events stay in the journals that recorded them."""
-        work.execute("DELETE FROM mirror_event WHERE visit_id = ?", (visit_id,))
-        work.execute(
-            "DELETE FROM mirror_doc WHERE kind = ? AND id = ?", (sync.CHANGE_VISIT, visit_id)
-        )
-        work.execute("DELETE FROM code_try WHERE visit_id = ?", (visit_id,))
+    def drop_visits(self, work: Transaction, visit_ids: Iterable[str]) -> None:
+        """Forget closed visits; their events stay in the journals that recorded them."""
+        rows = [(visit_id,) for visit_id in visit_ids]
+        work.executemany("DELETE FROM mirror_event WHERE visit_id = ?", rows)
+        work.executemany("DELETE FROM mirror_doc WHERE kind = 'visit' AND id = ?", rows)
+        work.executemany("DELETE FROM code_try WHERE visit_id = ?", rows)
 
     def put_tag_fact(self, work: Transaction, fact: TagFact) -> None:
         """Store what this station did to a tag."""
@@ -115,5 +118,6 @@ def _fact_of(row: Any) -> Fact:
 
 
 def _event_text(event: Event) -> str:
-    body = {**asdict(event), "wall": event.wall.isoformat()}
-    return json.dumps(body, ensure_ascii=False)
+    # By name, because `dataclasses.asdict` copies everything that is in it.
+    body = {name: getattr(event, name) for name in _EVENT_NAMES}
+    return json.dumps(body | {"wall": event.wall.isoformat()}, ensure_ascii=False)

@@ -24,6 +24,7 @@ from reader_agent.clock import Clock
 from reader_agent.cloud import Cloud
 from reader_agent.cloud_time import CloudTime
 from reader_agent.config import Config
+from reader_agent.disputes import Disputes
 from reader_agent.draft import Draft, DraftStore
 from reader_agent.drivers.reader import ReaderHealth
 from reader_agent.enrolment import SCREEN as ENROLL
@@ -35,6 +36,7 @@ from reader_agent.journal import Journal, NewEvent
 from reader_agent.journal_rescue import open_database
 from reader_agent.mirror import Mirror
 from reader_agent.moves import Drive, next_drive
+from reader_agent.photo_desk import PhotoDesk
 from reader_agent.presence import Arrival, Departure
 from reader_agent.proofs import Proof, Proofs
 from reader_agent.recorder import Recorder
@@ -61,10 +63,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Station:
-    """Opens the database in `config.data_dir` and records that it started.
-
-    Raises `StationDBError` where there is no usable database at all.
-    """
+    """Opens the database in `config.data_dir`, or raises `StationDBError`, and records that."""
 
     def __init__(self, config: Config, clock: Clock) -> None:
         config.data_dir.mkdir(parents=True, exist_ok=True)
@@ -109,6 +108,7 @@ class Station:
                 record=self._record,
                 hand_over=self._hand_over,
             ),
+            self._journal.latest,
             place_id=self.place_id,
             is_booth=self.role == BOOTH,
             repeat_s=limits.tap_repeat_s,
@@ -116,9 +116,10 @@ class Station:
         self.exchange = Exchange(
             db, self._journal, self._mirror, self._cloud_time, clock, self._lock
         )
-        self.tags = TagOffice(
-            self._mirror, self._recorder, self._shift, self._lock, on_change=self._refresh
-        )
+        hands = (self._mirror, self._recorder, self._shift, self._lock, self._refresh)
+        self.tags = TagOffice(*hands)
+        self.photos = PhotoDesk(config, db, self._drafts, *hands)
+        self.disputes = Disputes(*hands, self.place_id)
         self.card_errands = CardErrands()
         self.enrolment = Enrolment(
             self._mirror,
@@ -152,8 +153,8 @@ class Station:
     def places(self) -> list[Place]:
         """Every place of the district, booths first, by name."""
         with self._lock:
-            places = self._mirror.roster.places.values()
-            return sorted(places, key=lambda place: (place.kind != BOOTH, place.name))
+            all_places = self._mirror.roster.places.values()
+        return sorted(all_places, key=lambda place: (place.kind != BOOTH, place.name))
 
     def actor(self) -> Person | None:
         """Whose badge was tapped last; forgotten after a while without a touch."""

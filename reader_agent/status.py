@@ -13,9 +13,10 @@ class StationStatus:
 
     `storage`: ok, full or fault. `station_problem`: None, or why the cloud does not talk to
     this station (revoked, unknown_station, bad_signature, clock, bad_request, too_large,
-    journal_ahead, chain_broken), or what it says of it (cloned). `damaged_journals`: names of
-    database files that were found corrupt and set aside. `refused` counts events that the cloud
-    keeps for a person to look at.
+    journal_forked, chain_broken), or what it says of it (cloned). `damaged_journals`: names of
+    database files that were found corrupt and set aside. `forked_journals`: ids of journals that
+    the cloud had from another copy of the card; they are kept in the database. `refused` counts
+    events that the cloud keeps for a person to look at.
     `mono_ns`: when this was asked, on the clock that the readers' times are of.
     """
 
@@ -31,6 +32,7 @@ class StationStatus:
     refused: int
     station_problem: str | None
     damaged_journals: tuple[str, ...]
+    forked_journals: tuple[str, ...] = ()
     mono_ns: int = 0
 
     def age_s(self, mono_ns: int | None) -> int | None:

@@ -18,7 +18,6 @@ from reader_agent import cloud as fault
 from reader_agent.cloud import Answer, Asked, Cloud, CloudLost
 from reader_agent.config import Limits
 from reader_agent.exchange import Exchange
-from reader_agent.journal import JournalAhead
 from reader_agent.uplink import Uplink
 from schemas.problems import Refusal
 
@@ -35,8 +34,6 @@ was, and wakes the sender: within a minute of its end all stations must be of on
 
 _FIRST_BACKOFF_S: Final = 1.0
 _LEAST_BACKOFF_S: Final = 0.05
-CHAIN_BROKEN: Final = "chain_broken"
-"""Nothing heals a broken chain: it is shown for as long as the agent runs."""
 _PROBLEM_NAMES: Final = {"revoked_station": "revoked"}
 
 _RANDOM = random.SystemRandom()
@@ -126,7 +123,7 @@ class Sync:
             answer = self._cloud.exchange(asked)
             before = self._exchange.acked_seq
             self._take(answer, asked)
-        except (CloudLost, JournalAhead, Refusal) as error:
+        except (CloudLost, Refusal) as error:
             self._is_push_failing = True
             self._note_failure(error, len(asked.lines))
             self._sit_out(error)
@@ -149,7 +146,7 @@ class Sync:
         try:
             answer = self._cloud.exchange(asked)
             is_changed = self._take(answer, asked)
-        except (CloudLost, JournalAhead, Refusal) as error:
+        except (CloudLost, Refusal) as error:
             self._note_failure(error, 0)
             self._pause(self._pull_backoff.failed(_retry_after_s(error)))
             return
@@ -180,10 +177,8 @@ class Sync:
 
     def _take(self, answer: Answer, asked: Asked) -> bool:
         is_changed = self._exchange.take(answer, asked)
-        if asked.lines and self._lasting_problem != CHAIN_BROKEN:
+        if asked.lines:
             self._lasting_problem = None
-        if answer["chain_broken_at"] is not None:
-            self._lasting_problem = CHAIN_BROKEN
         alarm = answer.get("alarm")
         self._uplink.set_problem(self._exchange.problem or self._lasting_problem or alarm)
         is_back = self._uplink.succeeded()
@@ -191,12 +186,9 @@ class Sync:
             self._on_change()
         return is_changed
 
-    def _note_failure(self, error: CloudLost | JournalAhead | Refusal, sent: int) -> None:
+    def _note_failure(self, error: CloudLost | Refusal, sent: int) -> None:
         if isinstance(error, Refusal):
             # The line works; it is the disk that does not.
-            return
-        if isinstance(error, JournalAhead):
-            self._uplink.set_problem("journal_ahead")
             return
         if error.code == fault.TURNED_AWAY:
             problem = error.problem or error.code

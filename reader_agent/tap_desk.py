@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from reader_agent import actions
 from reader_agent.claim_check import claim_url_of
@@ -19,10 +20,17 @@ from reader_agent.tap_rule import Act, Decision, Scanned, Tapped, decide, decide
 from schemas import events, states
 from schemas.district import BADGE, CLAIM_TAG, KEY_TAG, TAG_ACTIVE, Person
 from schemas.driver_qr import decode
+from schemas.events import Event
 from schemas.problems import Refusal
 from schemas.visit import Visit
 
 _RECORDING = frozenset({Act.TAKE, Act.PARK, Act.READY})
+_CAR_TYPES = frozenset({events.CAR_TAKEN, events.CAR_PARKED, events.CAR_READY})
+
+AWAY_NS: Final = 15_000_000_000
+"""An agent that died is back within this."""
+UNTOLD_NS: Final = 60_000_000_000
+"""Whoever waited for its answer shows the badge and lays the key down again within this."""
 
 Scan = tuple[str, str]
 """A ticket code and the four digits that prove it, as a driver's QR code holds them."""
@@ -49,7 +57,12 @@ class Counter:
 
 
 class TapDesk:
-    """Handles one arrival at a time, under the station's lock."""
+    """Handles one arrival at a time, under the station's lock.
+
+    `latest`: what was recorded here since a moment of this boot, the last first. An agent that
+    died between the commit and the beep is told of the same tap again once it is back, and must
+    know it for what it is.
+    """
 
     def __init__(
         self,
@@ -57,6 +70,7 @@ class TapDesk:
         shift: Shift,
         clock: Clock,
         counter: Counter,
+        latest: Callable[[int], Iterable[Event]],
         *,
         place_id: str,
         is_booth: bool,
@@ -69,7 +83,7 @@ class TapDesk:
         self._place_id = place_id
         self._is_booth = is_booth
         self._repeat_ns = repeat_s * 1_000_000_000
-        self._last_tap: tuple[str, int] | None = None
+        self._last_tap = self._tap_before_start(latest)
 
     def handle(self, arrival: Arrival, focus: Focus) -> TapOutcome:
         """What came of it. A refusal is an outcome too: the person hears and reads why."""
@@ -147,7 +161,20 @@ class TapDesk:
         visit, last = decision.visit, self._last_tap
         if visit is None or last is None or last[0] != visit.id:
             return False
-        return self._clock.mono_ns() - last[1] < self._repeat_ns
+        now_ns = self._clock.mono_ns()
+        is_repeat = now_ns - last[1] < self._repeat_ns
+        if is_repeat:
+            # Told now, if it was not before: only what follows at once is the same tap still.
+            self._last_tap = visit.id, min(last[1], now_ns)
+        return is_repeat
+
+    def _tap_before_start(self, latest: Callable[[int], Iterable[Event]]) -> tuple[str, int] | None:
+        """The tap that nobody may have been told of, as if it were made when it can be repeated."""
+        now_ns = self._clock.mono_ns()
+        for event in latest(max(0, now_ns - AWAY_NS)):
+            if event.type in _CAR_TYPES and event.visit_id is not None:
+                return event.visit_id, now_ns + UNTOLD_NS - self._repeat_ns
+        return None
 
     def _carry_out(
         self, decision: Decision, arrival: Arrival, scan: Scan | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,6 +86,11 @@ class TermsSchema(_Lenient):
 
 
 _SCHEMA = TermsSchema()
+_NAMES = frozenset(_SCHEMA.fields)
+_PROMISE_NAMES = frozenset(PromiseSchema().fields)
+_MOVE_NAMES = frozenset(PlannedMoveSchema().fields)
+_FLAGS = ("is_open", "has_phone", "tag_shared")
+_is_hex = re.compile(r"([0-9a-f]{2})+\Z").match
 _WINDOW = ("ready_from", "ready_by")
 
 
@@ -93,11 +99,58 @@ def check_terms(body: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises marshmallow's `ValidationError`.
     """
+    plain = _plain_terms(body)
+    if plain is not None:
+        return plain
     doc: dict[str, Any] = _SCHEMA.load(body)
     if doc["promise"]:
         for name in _WINDOW:
             doc["promise"][name] = doc["promise"][name].isoformat()
     return doc
+
+
+def _plain_terms(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The short way, as `schemas.plain_events` is one: what the schema would only copy. None where
+    the schema has to be asked."""
+    code_key, plate = body.get("code_key"), body.get("plate")
+    is_plain = (
+        body.keys() >= _NAMES
+        and all(type(body[name]) is bool for name in _FLAGS)
+        and (plate is None or type(plate) is str)
+        and (code_key is None or (type(code_key) is str and _is_hex(code_key) is not None))
+        and (body["promise"] is None or _is_plain_promise(body["promise"]))
+        and (body["move"] is None or _is_plain_move(body["move"]))
+    )
+    return {name: body[name] for name in _NAMES} if is_plain else None
+
+
+def _is_plain_promise(promise: Any) -> bool:
+    return (
+        type(promise) is dict
+        and promise.keys() == _PROMISE_NAMES
+        and type(promise["booth_id"]) is str
+        and all(_is_plain_time(promise[name]) for name in _WINDOW)
+    )
+
+
+def _is_plain_move(move: Any) -> bool:
+    return (
+        type(move) is dict
+        and move.keys() == _MOVE_NAMES
+        and move["kind"] in states.MOVE_KINDS
+        and all(type(move[name]) is str for name in ("from_place_id", "to_place_id"))
+        and all(move[name] is None or type(move[name]) is str for name in ("runner_id", "why"))
+    )
+
+
+def _is_plain_time(text: Any) -> bool:
+    if type(text) is not str:
+        return False
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return at.tzinfo is not None and at.isoformat() == text
 
 
 def terms_of(doc: Mapping[str, Any]) -> Terms:

@@ -60,6 +60,7 @@ class Vitals:
             refused=refused,
             station_problem=self._uplink.problem,
             damaged_journals=damaged_files(self._config.data_dir),
+            forked_journals=self._journal.set_aside,
             mono_ns=self._clock.mono_ns(),
         )
 

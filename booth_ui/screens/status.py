@@ -17,7 +17,7 @@ PROBLEMS = frozenset(
         "bad_signature",
         "bad_request",
         "too_large",
-        "journal_ahead",
+        "journal_forked",
         "chain_broken",
         "cloned",
         "clock",
@@ -37,4 +37,5 @@ def status() -> Response:
         status=now,
         readers=reader_words(now, viewer()),
         problem_key=f"station_problem.{problem}",
+        photos=at.photos.waiting(),
     )

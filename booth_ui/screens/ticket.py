@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from booth_ui import ticket_actions
-from booth_ui.card_view import held_words, row_of, where_words
+from booth_ui.card_view import fact_words, held_words, row_of, where_words
 from booth_ui.desk import station, viewer
 from booth_ui.page import go, once, opened, show
 from booth_ui.ticket_steps import steps_of
@@ -108,7 +108,9 @@ def _ticket(visit_id: str, refusal: Refusal | None = None) -> Response:
         card=card,
         row=row_of(card, viewer()),
         held=held_words(card, viewer()),
+        disputed=[fact_words(line, viewer(), card.code) for line in at.disputes.facts(visit_id)],
         steps=steps_of(card),
+        photo_count=len(at.photos.of(visit_id)),
         actions=ticket_actions.actions_for(card, at.role, at.place_id),
     )
 

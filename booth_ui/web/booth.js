@@ -126,6 +126,10 @@ document.addEventListener("mousedown", (event) => {
   if (event.target.closest?.("[data-key]")) event.preventDefault();
 });
 document.addEventListener("input", (event) => typed(event.target));
+// A picture that was taken is sent at once.
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("[data-send]")) event.target.form.requestSubmit();
+});
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 document.addEventListener("htmx:after:swap", arrived);
 document.addEventListener("htmx:error", () => toast(document.body.dataset.wordsSilent, "error"));

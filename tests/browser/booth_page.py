@@ -13,7 +13,8 @@ from playwright.sync_api import ConsoleMessage, Page
 from booth_ui.app import create_app
 from booth_ui.screen_server import ScreenServer
 from reader_agent.station import Station
-from tests.booth_evening import Evening
+from tests.booth_evening import OTHER_BOOTH, Evening
+from tests.station_kit import event_change
 
 MEASURE = """() => {
   const shown = (element) => element.checkVisibility({ visibilityProperty: true })
@@ -121,6 +122,17 @@ def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
     parked = evening.parked(2, plate="CD5678")
     asked = evening.parked(3, plate="472913")
     ready = evening.ready(4, plate="EF9012")
+    held = evening.parked(5, plate="GH3456")
+    elsewhere = event_change(
+        held,
+        "visit.handed_over",
+        9,
+        OTHER_BOOTH,
+        data={"proof": "claim_tag"},
+        actor="ana",
+        at=evening.clock.wall(),
+    )
+    evening.cloud.changes.append(elsewhere)
     evening.ask_for(asked)
     evening.promise(asked, -4)
     evening.promise(ready, 6)
@@ -130,6 +142,8 @@ def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
         "parked": f"/tickets/{parked}",
         "asked": f"/tickets/{asked}",
         "ready": f"/tickets/{ready}",
+        "held": f"/tickets/{held}",
+        "resolve": f"/tickets/{held}/resolve",
         "request": f"/tickets/{parked}/request",
         "take": f"/tickets/{kerb}/take",
         "hand_over": f"/hand-over/{ready}",

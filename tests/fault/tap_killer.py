@@ -18,7 +18,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -50,7 +50,8 @@ TRACED = frozenset(str(Path(reader_agent.__path__[0]) / f"{name}.py") for name i
 class Outcome:
     """What is left after one kill. `told`: the screens had heard of it; `new`: the types of the
     events that are in the journal; `state`: what the mirror says; `is_settled`: it was looked at
-    in the cloud too, and was there once."""
+    in the cloud too, and was there once; `again`: what the same tap was answered afterwards, where
+    it was repeated."""
 
     n: int
     is_killed: bool
@@ -60,6 +61,7 @@ class Outcome:
     has_draft: bool
     unsent: int
     is_settled: bool
+    again: str | None
 
 
 def tap(station: Station, clock: FakeClock, tag: str) -> None:
@@ -96,13 +98,22 @@ def opened(station: Station, clock: FakeClock) -> None:
         station.focus("hand_over", visit.id)
 
 
+def taken_again(station: Station, clock: FakeClock) -> str | None:
+    """The badge and the key once more."""
+    tap(station, clock, ANA)
+    clock.advance(3)
+    return station.on_arrival(Arrival(KEY_1, "em125", clock.mono_ns(), confirmed=True)).key
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`before`: long ago; `opening`: in the life that is killed; `act`: the deed itself."""
+    """`before`: long ago; `opening`: in the life that is killed; `act`: the deed itself; `repeat`:
+    the same tap by somebody who was not told, and what it is answered."""
 
     before: Callable[[Station, FakeClock], None]
     opening: Callable[[Station, FakeClock], None]
     act: Callable[[Station, FakeClock], object]
+    repeat: Callable[[Station, FakeClock], str | None] = lambda _station, _clock: None
 
 
 CASES = {
@@ -115,6 +126,7 @@ CASES = {
         received,
         lambda station, clock: tap(station, clock, ANA),
         lambda station, clock: tap(station, clock, KEY_1),
+        taken_again,
     ),
     "hand_over": Case(ready, opened, lambda station, clock: tap(station, clock, CLAIM_1)),
 }
@@ -177,10 +189,12 @@ class Bench:
         shutil.rmtree(self._folder / HERRERA, ignore_errors=True)
         shutil.copytree(self._folder / "base" / HERRERA, self._folder / HERRERA)
         is_killed, told = self._live(n)
-        clock = self._clock(2_000)
+        # It is back at once, as after any death of the agent alone.
+        clock = self._clock(1_030)
         station = Station(config_of(self._folder), clock)
         try:
-            return self._look(n, station, is_killed=is_killed, told=told)
+            outcome = self._look(n, station, is_killed=is_killed, told=told)
+            return replace(outcome, again=self._case.repeat(station, clock))
         finally:
             station.close()
 
@@ -230,7 +244,7 @@ class Bench:
             self._seen.add(key)
             self._settle(station, lines)
         kept = [kind for kind in new if kind != "station.started"]
-        return Outcome(n, is_killed, told, kept, state, has_draft, unsent, is_new)
+        return Outcome(n, is_killed, told, kept, state, has_draft, unsent, is_new, None)
 
     def _settle(self, station: Station, lines: list[bytes]) -> None:
         """Send it, lose the answer, send it again: there once, and the rows as they must be."""

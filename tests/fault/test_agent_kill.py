@@ -65,6 +65,10 @@ def test_a_deed_killed_at_any_line_is_whole_or_was_never_told(
     assert {(False, False), (True, False)} <= ends
     assert any(one.is_settled and one.new for one in killed)
     assert any(one.is_settled and not one.new for one in killed)
+    if case == "take":
+        # Whoever was not told lays the key down again: it is done once, and then it is a repeat.
+        answers = {(bool(one.new), one.again) for one in killed}
+        assert answers == {(False, "tap.taken"), (True, "tap.just_done")}
     if case == "receive":
         # The draft goes in the transaction in which the visit comes.
         assert all(one.has_draft != bool(one.new) for one in killed)

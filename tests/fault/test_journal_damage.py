@@ -48,7 +48,7 @@ class CutOff:
 
     def contents(self) -> dict[str, bytes]:
         """What lies in the folder now."""
-        return {path.name: path.read_bytes() for path in self.data_dir.iterdir()}
+        return {path.name: path.read_bytes() for path in self.data_dir.iterdir() if path.is_file()}
 
 
 @pytest.fixture

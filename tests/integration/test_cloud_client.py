@@ -162,6 +162,15 @@ def test_a_long_body_is_packed_and_the_packed_bytes_are_signed(
     assert is_signed(public_key_of(PRIVATE_KEY), headers, "POST", "/v1/sync", body)
 
 
+def test_a_station_may_be_told_not_to_pack(cloud: LoopbackCloud, tmp_path: Path) -> None:
+    client = _client(cloud, tmp_path, gzip_level=0)
+    client.exchange(_asked(*[b'{"a":"%d"}' % number for number in range(500)]))
+    client.close()
+    ((headers, body),) = cloud.requests
+    assert "Content-Encoding" not in headers
+    assert len(body.splitlines()) == 501
+
+
 def test_a_packed_answer_is_read(cloud: LoopbackCloud, client: CloudClient) -> None:
     packed = gzip.compress(json.dumps(ANSWER).encode())
     cloud.handle = lambda request, _body: reply(request, 200, packed, Content_Encoding="gzip")

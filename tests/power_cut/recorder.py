@@ -141,7 +141,8 @@ class Recorder:
         self.operations.append(Name(name, self._count))
 
     def _record_what_is_there(self) -> None:
-        for path in sorted(self._folder.iterdir()):
+        # The photos beside the database are no part of what is replayed.
+        for path in sorted(path for path in self._folder.iterdir() if path.is_file()):
             self._new(path.name)
             self.operations += [Write(self._count, 0, path.read_bytes()), Sync(self._count)]
         self.operations += [SyncFolder(), Began()]

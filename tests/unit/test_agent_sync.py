@@ -18,6 +18,7 @@ from reader_agent.cloud import Answer, Asked, CloudLost
 from reader_agent.journal import NewEvent
 from reader_agent.scripted_cloud import ScriptedCloud
 from reader_agent.sync import Backoff, Sync
+from tests.agent_loops import Loops
 from tests.station_kit import ANA, BOLIVAR, StationKit, event_change, received_data
 
 VISIT = "01900000-0000-7000-8000-0000000000aa"
@@ -27,48 +28,6 @@ LOST = CloudLost(fault.UNREACHABLE)
 @pytest.fixture
 def kit(tmp_path: Path) -> StationKit:
     return StationKit(tmp_path, long_poll_wait_s=25)
-
-
-class SteppedSync(Sync):
-    """A sync whose rests are noted instead of slept."""
-
-    rests: list[float]
-
-    def _rest(self, early: threading.Event, duration_s: float) -> None:
-        self.rests.append(duration_s)
-
-    def _pause(self, duration_s: float) -> None:
-        self.rests.append(duration_s)
-
-
-class Loops:
-    """A sync that is stepped by hand against a script."""
-
-    def __init__(self, kit: StationKit, *replies: Any, otherwise: Any = None) -> None:
-        self.kit = kit
-        self.cloud = ScriptedCloud(*replies, otherwise=otherwise or self.accept)
-        self.sync = SteppedSync(
-            kit.station.exchange,
-            self.cloud,
-            kit.station.uplink,
-            kit.config.limits,
-            jitter=lambda: 1.0,
-        )
-        self.rests = self.sync.rests = []
-
-    def accept(self, asked: Asked) -> Answer:
-        """Acknowledge what was sent."""
-        seqs = [json.loads(line)["seq"] for line in asked.lines]
-        return self.kit.answer(ack_seq=seqs[-1] if seqs else asked.acked_seq, cursor=asked.cursor)
-
-    def push(self, times: int = 1) -> None:
-        """Let the sender have its turn."""
-        for _ in range(times):
-            self.sync.push_step()
-
-    def pull(self) -> None:
-        """Let the listener have its turn."""
-        self.sync.pull_step()
 
 
 def _record(kit: StationKit, count: int) -> None:
@@ -256,25 +215,6 @@ def test_a_batch_that_is_too_large_is_halved_until_it_fits(kit: StationKit) -> N
     loops = Loops(kit, too_large, too_large)
     loops.push(4)
     assert [len(asked.lines) for asked in loops.cloud.asked] == [8, 4, 2, 4]
-
-
-def test_a_journal_that_the_cloud_has_overtaken_is_not_sent_but_news_still_comes(
-    kit: StationKit,
-) -> None:
-    news = event_change(VISIT, "visit.received", 1, BOLIVAR, data=received_data())
-    loops = Loops(
-        kit,
-        lambda _asked: kit.answer(ack_seq=99),
-        lambda _asked: kit.answer([news], ack_seq=99),
-    )
-    loops.push()
-    assert kit.station.status().station_problem == "journal_ahead"
-    loops.push()
-    assert len(loops.cloud.asked) == 1
-    loops.pull()
-    assert kit.station.card(VISIT).code == "B-0001"
-    assert kit.station.status().station_problem == "journal_ahead"
-    assert kit.station.status().unsent == 1
 
 
 def test_a_broken_chain_is_shown(kit: StationKit) -> None:

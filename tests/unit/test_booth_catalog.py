@@ -15,11 +15,12 @@ import booth_ui
 import reader_agent
 import schemas
 from booth_ui import ticket_actions
-from booth_ui.card_view import HELD_REASONS
+from booth_ui.card_view import FACT_TYPES, HELD_REASONS
 from booth_ui.desk import TRANSLATIONS
 from booth_ui.reader_words import FAMILIES, FAULTS
 from booth_ui.screens.hand_over import REASONS
 from booth_ui.screens.receive import STEPS as RECEIVE_STEPS
+from booth_ui.screens.resolve import REASONS as RESOLVE_REASONS
 from booth_ui.screens.status import PROBLEMS
 from booth_ui.screens.tags import REASONS as TAG_REASONS
 from booth_ui.ticket_steps import STEPS
@@ -58,6 +59,10 @@ DYNAMIC = {
     *(f"mark.{name}" for name in (*states.CAR_STATES, "late")),
     *(f"held.{name}" for name in (*HELD_REASONS, "out_of_order")),
     *(f"reason.{name}" for name in REASONS),
+    *(f"resolve.reason_{name}" for name in RESOLVE_REASONS),
+    *(f"ending.{name}" for name in (states.AT_BOOTH, states.READY, states.PARKED)),
+    f"ending.{states.HANDED_OVER}",
+    *(f"fact.{name.partition('.')[2]}" for name in FACT_TYPES),
     *(f"done.{name}" for name in ("take", "ready", "cancel_request")),
     *(f"do.{name}_to" for name in ("take", "take_back")),
     *(f"tag_group.{name}" for name in (*GROUPS, TAG_LOST)),

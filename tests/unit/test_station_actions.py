@@ -206,6 +206,37 @@ def test_a_key_laid_down_twice_does_not_undo_its_first_tap(kit: StationKit) -> N
     assert kit.types()[-1] == "car.taken"
 
 
+def test_a_tap_that_nobody_was_told_of_is_not_done_twice_when_it_is_repeated(
+    kit: StationKit,
+) -> None:
+    kit.receive()
+    assert kit.tap(KEY_1).event_type == "car.taken"
+    kit.clock.advance(4)
+    kit.restart()
+    assert kit.tap(KEY_1).key == "tap.badge_first"
+    kit.tap(ANA)
+    assert kit.tap(KEY_1).key == "tap.just_done"
+    # From here on they know, and the next tap says something new.
+    assert kit.tap(KEY_1, pause_s=4).key == "tap.just_done"
+    assert kit.tap(KEY_1, pause_s=4).event_type == "car.ready"
+
+
+def test_only_the_last_car_of_a_moment_ago_counts_as_untold(kit: StationKit) -> None:
+    kit.receive()
+    assert kit.tap(KEY_1).event_type == "car.taken"
+    kit.clock.advance(20)
+    kit.restart()
+    kit.tap(ANA)
+    assert kit.tap(KEY_1).event_type == "car.ready"
+    kit.clock.advance(2)
+    kit.clock.reboot("another-boot")
+    kit.clock.advance(10)
+    kit.restart()
+    kit.tap(ANA)
+    kit.station.request_car(kit.station.queue()[0].visit_id, HERRERA)
+    assert kit.tap(KEY_1).screen == "hand_over"
+
+
 def test_a_lot_lets_a_car_go_only_when_somebody_asked(lot: StationKit) -> None:
     _parked_here(lot)
     assert lot.tap(KEY_1).key == "tap.not_asked"

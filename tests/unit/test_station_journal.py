@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from reader_agent.clock import FakeClock
-from reader_agent.journal import Journal, JournalAhead, NewEvent
+from reader_agent.journal import Journal, NewEvent
 from reader_agent.station_db import StationDB, StationDBError
 from schemas import chain, events
 from schemas.events import Event
 from schemas.guest import Guest, new_salt
+from schemas.ids import uuid7
 from schemas.problems import Refusal
 
 VISIT = "01900000-0000-7000-8000-000000000001"
@@ -146,15 +149,79 @@ def test_a_gap_sends_again_from_what_the_cloud_expects(
     assert journal.appended.is_set()
 
 
-def test_a_cloud_that_is_ahead_of_the_journal_is_never_believed(
-    tmp_path: Path, db: StationDB, journal: Journal, clock: FakeClock
+def _forked(seq: int) -> dict[str, object]:
+    return {"seq": seq, "id": None, "verdict": "refused", "code": "forked", "detail": "x"}
+
+
+def _renew(db: StationDB, journal: Journal) -> list[Event]:
+    with db.transaction() as work:
+        _, again = journal.renew(work)
+    return again
+
+
+@pytest.mark.parametrize("sign", ["head", "verdict"])
+def test_a_journal_that_the_cloud_knows_otherwise_is_overtaken_for_good(
+    tmp_path: Path, db: StationDB, journal: Journal, clock: FakeClock, sign: str
 ) -> None:
     _append(db, journal, 2)
-    with pytest.raises(JournalAhead):
-        journal.settle(7, [], clock.wall())
-    assert (journal.acked_seq, journal.is_overtaken) == (0, True)
+    journal.compare_head(2)
+    assert not journal.is_overtaken
+    with capture_logs() as logs:
+        for _ in range(2):
+            if sign == "head":
+                journal.compare_head(7)
+            else:
+                journal.settle(2, [_forked(2)], clock.wall())
+    assert [log["event"] for log in logs] == ["journal.forked"]
     db.close()
     assert Journal(StationDB(tmp_path / "station.sqlite3"), clock).is_overtaken
+
+
+def test_a_renewed_journal_begins_with_what_the_cloud_did_not_take_in(
+    tmp_path: Path, db: StationDB, journal: Journal, clock: FakeClock
+) -> None:
+    old_id = journal.journal_id
+    before = _append(db, journal, 4)
+    lines = list(journal.lines())
+    clock.advance(60)
+    journal.settle(4, [_forked(2), _refused(3), _forked(4)], clock.wall())
+    again = _renew(db, journal)
+
+    assert journal.journal_id != old_id
+    assert (journal.acked_seq, journal.depth(), journal.is_overtaken) == (0, 2, False)
+    # The same facts: only their places in the chain are others.
+    same = [replace(event, seq=0, prev="") for event in (before[1], before[3])]
+    assert [replace(event, seq=0, prev="") for event in again] == same
+    assert [event.seq for event in again] == [1, 2]
+    assert again[0].prev == chain.genesis(journal.journal_id)
+    assert [event.seq for event in _append(db, journal)] == [3]
+    db.close()
+    db = StationDB(tmp_path / "station.sqlite3")
+    journal = Journal(db, clock)
+    assert (journal.check_chain(), journal.set_aside) == (3, (old_id,))
+    kept = db.rows(f'SELECT seq, line FROM "old_event_{old_id}" ORDER BY seq')
+    assert [tuple(row) for row in kept] == lines
+
+
+def test_a_journal_can_be_renewed_again(db: StationDB, journal: Journal, clock: FakeClock) -> None:
+    ids = []
+    for _ in range(3):
+        _append(db, journal, 2)
+        with db.transaction() as work:
+            event = journal.append(work, SIGNED_ON, actor="ana", place_id="herrera")
+            ref = uuid7(clock.wall())
+            journal.guests.add(work, replace(_guest(), ref=ref), event.seq)
+        ids.append(journal.journal_id)
+        journal.compare_head(99)
+        _renew(db, journal)
+    assert journal.set_aside == tuple(ids)
+    assert journal.head_seq() == 0
+    # A phone that never arrived is kept, whatever the new numbers are.
+    journal.settle(0, [], clock.wall())
+    _append(db, journal, 9)
+    journal.settle(9, [], clock.wall())
+    assert [row["salt"] is None for row in db.rows("SELECT salt FROM guest")] == [False] * 3
+    assert journal.records(1, 9) == []
 
 
 def test_the_oldest_unsent_event_ages_by_the_monotonic_clock(
@@ -182,7 +249,7 @@ def test_a_guest_travels_with_its_event_and_is_wiped_once_acknowledged(
         event = journal.append(work, SIGNED_ON, actor="ana", place_id="herrera")
         journal.guests.add(work, _guest(), event.seq)
     assert journal.records(1, 2) == []
-    assert [guest.phone for guest in journal.records(1, 3)] == ["+50761234567"]
+    assert [guest["phone"] for guest in journal.records(1, 3)] == ["+50761234567"]
     journal.settle(3, [], clock.wall())
     assert journal.records(1, 3) == []
     assert journal.guests.known()[VISIT].plate == "AB1234"
@@ -197,7 +264,7 @@ def test_the_guest_of_a_refused_event_is_kept_for_a_person(
         event = journal.append(work, SIGNED_ON, actor="ana", place_id="herrera")
         journal.guests.add(work, _guest(), event.seq)
     journal.settle(1, [_refused(1)], clock.wall())
-    assert [guest.phone for guest in journal.records(1, 1)] == ["+50761234567"]
+    assert [guest["phone"] for guest in journal.records(1, 1)] == ["+50761234567"]
 
 
 def test_a_changed_line_breaks_the_chain(
