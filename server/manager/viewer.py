@@ -54,9 +54,13 @@ class Viewer:
         month = self.t(f"manage.month.{day.month}")
         return _NO_BREAK.join((str(day.day), month, str(day.year)))
 
+    def day_of(self, at: datetime) -> str:
+        """The date on which something was."""
+        return self.short_date(at.astimezone(self.zone).date())
+
     def moment(self, at: datetime) -> str:
         """Date and time."""
-        return f"{self.short_date(at.astimezone(self.zone).date())}, {self.time(at)}"
+        return f"{self.day_of(at)}, {self.time(at)}"
 
     def iso(self, at: datetime | None) -> str:
         """Local time with its offset for machines, to the second; empty for no time."""

@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from server.config import Config
-from server.models import PersonRow, PlaceRow, StationRow
+from server.models import PersonRow, PlaceRow, StationCodeRow, StationRow
 from server.station_codes import open_codes
 
 
@@ -37,11 +37,14 @@ class StationState:
     code_until: datetime | None
 
     @property
+    def is_cloned(self) -> bool:
+        """Whether two machines use its key."""
+        return self.cloned_at is not None
+
+    @property
     def is_alarming(self) -> bool:
         """Whether somebody should go and look."""
-        return self.turned_away_at is not None or (
-            self.cloned_at is not None and not self.is_revoked
-        )
+        return self.turned_away_at is not None or (self.is_cloned and not self.is_revoked)
 
 
 def station_states(session: Session, config: Config, now: datetime) -> Sequence[StationState]:
@@ -75,6 +78,14 @@ def station_states(session: Session, config: Config, now: datetime) -> Sequence[
         )
         for row, place_name, person_name in rows
     ]
+
+
+def waiting_codes(session: Session, now: datetime) -> Sequence[StationCodeRow]:
+    """The codes that still wait for a station that was never here, by its id."""
+    is_open = StationCodeRow.used_at.is_(None) & (StationCodeRow.expires_at > now)
+    is_known = StationCodeRow.station_id.in_(select(StationRow.id))
+    codes = select(StationCodeRow).where(is_open, ~is_known)
+    return session.scalars(codes.order_by(StationCodeRow.station_id)).all()
 
 
 def count_alarms(session: Session) -> int:

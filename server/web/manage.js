@@ -1,12 +1,10 @@
-// The manager's pages work as plain links and forms. Here: filters without a reload, and a day
-// that is still going on stays up to date while nobody is in the middle of something.
+// The manager's pages work as plain links and forms. Here: filters without a reload, what goes on
+// stays up to date while nobody is in the middle of something, and a code says how long it is good.
 import "htmx.org";
 
 const REFRESH_MS = 20000;
 
 document.documentElement.classList.add("js");
-
-const day = () => document.getElementById("day");
 
 // Swapping the page would close what is being read and empty what is being typed.
 function isBusy(page) {
@@ -16,15 +14,30 @@ function isBusy(page) {
 }
 
 function refresh() {
-  const page = day();
-  if (document.hidden || !page || !("live" in page.dataset) || isBusy(page)) return;
+  const page = document.querySelector("[data-live]");
+  if (document.hidden || !page || isBusy(page)) return;
   window.htmx.ajax("GET", location.pathname + location.search, {
     source: page,
-    target: "#day",
-    select: "#day",
+    target: `#${page.id}`,
+    select: `#${page.id}`,
     swap: "outerMorph",
     push: "false",
   });
 }
 
 setInterval(refresh, REFRESH_MS);
+
+function countDown(left) {
+  const seconds = Math.max(0, Math.round(left.dataset.leftS - performance.now() / 1000));
+  const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  left.textContent = seconds ? left.dataset.left.replace("{left}", clock) : left.dataset.over;
+  left.closest("section").classList.toggle("over", !seconds);
+}
+
+const left = document.querySelector("[data-left-s]");
+if (left) {
+  // To load this page again would make another code, and void this one.
+  history.replaceState(null, "", left.dataset.page);
+  countDown(left);
+  setInterval(countDown, 1000, left);
+}

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect
-from werkzeug.serving import make_server
+from playwright.sync_api import expect
 
 from schemas import states
-from tests.browser.accessibility import violations
+from tests.browser.manager_desk import Desk, check_page, serving
 from tests.chromium import Pages
-from tests.manager_evening import DATE, PASSWORD, Evening, play_evening
+from tests.manager_evening import DATE, PASSWORD, Evening
 from tests.visit_story import MANAGER
 
 # Width, language and light: each of the usual widths in both languages, and the outermost ones.
@@ -31,58 +26,6 @@ SIGHTS = (
     (1280, "en-US", "dark"),
     (1920, "es-PA", "light"),
 )
-# WCAG 2.2, 2.5.8: what is clicked is at least this high and wide, or stands in a sentence.
-TARGET_PX = 24
-
-
-@dataclass
-class Desk:
-    """The served evening, and the manager in front of it."""
-
-    evening: Evening
-    base: str
-    pages: Pages
-    complaints: list[str] = field(default_factory=list)
-
-    def open(self, **how: object) -> Page:
-        """Open a page that reports every complaint of the browser."""
-        page = self.pages.open(**how)  # type: ignore[arg-type]
-        page.on("console", self._note)
-        return page
-
-    def sign_in(self, path: str = "/manage/", **how: object) -> Page:
-        """Open a page and sign the manager in by keyboard alone."""
-        page = self.open(**how)
-        page.goto(self.base + path)
-        page.locator("#person").focus()
-        page.keyboard.type(MANAGER)
-        page.keyboard.press("Tab")
-        page.keyboard.type(PASSWORD)
-        page.keyboard.press("Enter")
-        expect(page.locator("header .person")).to_have_text("Luis Mora")
-        return page
-
-    def _note(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-
-@contextmanager
-def _serving(folder: Path, template: Path) -> Iterator[tuple[Evening, str]]:
-    """An evening of its own behind a real server; gives it and the server's address."""
-    path = folder / "evening.sqlite3"
-    shutil.copyfile(template, path)
-    evening = play_evening(folder, f"sqlite:///{path}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("server.clock.now", lambda: evening.now)
-        server = make_server("127.0.0.1", 0, evening.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield evening, f"http://127.0.0.1:{server.port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    evening.database.close()
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +33,7 @@ def _served(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Evening, str]]:
     template = request.getfixturevalue("_sqlite_template")
-    with _serving(tmp_path_factory.mktemp("manager"), template) as served:
+    with serving(tmp_path_factory.mktemp("manager"), template) as served:
         yield served
 
 
@@ -115,22 +58,6 @@ def paths(evening: Evening) -> list[str]:
         "/manage/tags",
         "/manage/tags?kind=badge",
     ]
-
-
-def check_page(page: Page, width: int) -> None:
-    """No way to scroll sideways, nothing too small to hit, no violation that axe can see."""
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
-    small = page.evaluate(
-        """least => [...document.querySelectorAll("button, input, select, summary")]
-            .filter(one => one.type !== "hidden")
-            .filter(one => one.checkVisibility())
-            .filter(one => { const box = one.getBoundingClientRect();
-                             return box.height < least || box.width < least; })
-            .map(one => one.outerHTML)""",
-        TARGET_PX,
-    )
-    assert not small, small
-    assert violations(page) == []
 
 
 @pytest.mark.parametrize(("width", "locale", "light"), SIGHTS)
@@ -224,7 +151,7 @@ def test_a_decision_is_made_without_a_mouse(
     chromium_pages: Pages, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     template = request.getfixturevalue("_sqlite_template")
-    with _serving(tmp_path, template) as (evening, base):
+    with serving(tmp_path, template) as (evening, base):
         desk = Desk(evening, base, chromium_pages)
         page = desk.sign_in(f"/manage/day?date={DATE}", width=360, height=740)
         held = page.locator(f"#held-{evening.held.id}")

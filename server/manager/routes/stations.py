@@ -12,7 +12,7 @@ from server import stations as keeping
 from server.app import services
 from server.manager.blueprint import blueprint, person, signed_in
 from server.models import PlaceRow
-from server.reports.station_states import count_alarms, station_states
+from server.reports.station_states import count_alarms, station_states, waiting_codes
 from server.station_codes import NewCode, make_code
 
 
@@ -28,6 +28,12 @@ def _alarms() -> dict[str, object]:
 def stations() -> str:
     """All stations, what is wrong with any, and the forms."""
     return _page(None)
+
+
+@blueprint.get("/stations/code")
+def no_station_code() -> AnyResponse:
+    """A code is never shown again: who comes back to its address finds the stations."""
+    return redirect(url_for("manager.stations"), 303)
 
 
 @blueprint.post("/stations/code")
@@ -63,6 +69,7 @@ def _page(code: NewCode | None) -> str:
     def read(session: Session) -> dict[str, object]:
         return {
             "stations": station_states(session, found.config, now),
+            "waiting": waiting_codes(session, now),
             "places": session.scalars(select(PlaceRow).order_by(PlaceRow.name)).all(),
         }
 
@@ -70,5 +77,6 @@ def _page(code: NewCode | None) -> str:
         "manager/stations.html",
         **found.database.read(read),
         code=code,
+        code_left_s=0 if code is None else int((code.expires_at - now).total_seconds()),
         code_minutes=found.config.station_code_s // 60,
     )
