@@ -11,7 +11,7 @@ BENCH_JSON ?= .bench/bench.json
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check simulate bench assets screenshots constraints clean \
-	_bootstrap_demo _bootstrap_dev _lint _tools
+	_bootstrap_demo _bootstrap_dev _bootstrap_bench _lint _tools _bench_tools
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ check: _bootstrap_dev _lint ## run the checks that need no test: style, types, l
 simulate: _bootstrap_dev ## live through nights with faults: SEED=7 NIGHTS=3
 	$(BIN)/python -m tests.simulation --seed $(SEED) --nights $(NIGHTS)
 
-bench: _bootstrap_dev _tools ## measure, and write the figures as JSON
+bench: _bootstrap_bench _tools _bench_tools ## measure, and write the figures as JSON
 	@mkdir -p $(dir $(BENCH_JSON))
 	VALET_TEST_BENCH_JSON=$(abspath $(BENCH_JSON)) \
 		$(BIN)/pytest tests/bench --override-ini=faulthandler_timeout=0
@@ -55,6 +55,9 @@ _bootstrap_demo:
 _bootstrap_dev:
 	@$(PYTHON) .ci/bootstrap.py agent,server,dev
 
+_bootstrap_bench:
+	@$(PYTHON) .ci/bootstrap.py agent,server,dev,bench
+
 _lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -63,3 +66,6 @@ _lint:
 
 _tools:
 	@$(BIN)/python .ci/find_tools.py
+
+_bench_tools:
+	@$(BIN)/python .ci/find_tools.py bench

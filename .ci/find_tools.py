@@ -1,10 +1,11 @@
 """Find or install what the tests need beyond Python: PostgreSQL's programs and a Chromium.
 
-    .venv/bin/python .ci/find_tools.py
+    .venv/bin/python .ci/find_tools.py [bench]
 
 Runs after the bootstrap, inside the environment. The tests look in the same places by themselves
 (tests/postgres.py, tests/chromium.py); this step only puts there what is missing, and says what it
-found.
+found. With `bench`, also the servers that ours is measured against; the figures name those that
+cannot be had, so they are no reason to fail.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import debian
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests import chromium, postgres
+from tests.bench.peers import programs
 
 
-def main() -> int:
+def main(wanted: list[str]) -> int:
     """Find or install each tool; the status is 1 where one of them cannot be had."""
+    if wanted == ["bench"]:
+        find_peers()
     complete = True
     for name, find, message in (
         ("PostgreSQL", find_postgres, postgres.HOW_TO_GET),
@@ -35,6 +39,15 @@ def main() -> int:
         else:
             print(f"{name}: {found}", flush=True)
     return 0 if complete else 1
+
+
+def find_peers() -> None:
+    """Say where each peer is, after unpacking those that are not there."""
+    for program in programs.PEERS:
+        found = programs.find(program)
+        if found is None and debian.unpack(programs.UNPACKED, program):
+            found = programs.find(program)
+        print(f"{program}: {found or 'will not be measured'}", flush=True)
 
 
 def find_postgres() -> Path | None:
@@ -89,4 +102,4 @@ def _download_chromium() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / ".ci" / "constraints.txt"
-EXTRAS = "agent,server,dev"
+EXTRAS = "agent,server,dev,bench"
 HEADER = "# Every package's one version. Written by `make constraints`; do not edit.\n"
 
 

@@ -28,3 +28,14 @@ def of_rates(events: int, runs_s: Sequence[float]) -> dict[str, float]:
         "median_per_s": round(statistics.median(rates), 1),
         "max_per_s": round(max(rates), 1),
     }
+
+
+def of_ratios(ratios: Sequence[float], least: float | None = None) -> dict[str, float]:
+    """How many times as much, round by round; `least` is what we set ourselves, if anything."""
+    spread = {
+        "n": float(len(ratios)),
+        "min": round(min(ratios), 3),
+        "median": round(statistics.median(ratios), 3),
+        "max": round(max(ratios), 3),
+    }
+    return spread if least is None else {**spread, "least": least}

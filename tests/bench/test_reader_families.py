@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from reader_agent.emulators.rc522 import RC522Emulator
 from reader_agent.presence import Arrival
 from schemas import events
 from tests.bench.conftest import Figures
+from tests.bench.process_cost import cpu_s, resident_mb
 from tests.bench.spread import of_times
 from tests.bench.test_journal_append import station_with
 from tests.booth_process import RunningBooth
@@ -109,14 +109,14 @@ def test_an_idle_agent_with_an_rc522_and_a_pn532(tmp_path: Path, figures: Figure
     with _emulators(links), RunningBooth(tmp_path, VALET_AGENT_READERS=readers) as booth:
         pid, pause = booth.process.pid, threading.Event()
         pause.wait(5.0)
-        before_s, began_s = _cpu_s(pid), time.monotonic()
+        before_s, began_s = cpu_s(pid), time.monotonic()
         pause.wait(IDLE_S)
-        used_s, passed_s = _cpu_s(pid) - before_s, time.monotonic() - began_s
+        used_s, passed_s = cpu_s(pid) - before_s, time.monotonic() - began_s
         figures["idle agent, RC522 and PN532"] = {
             "n": 1.0,
             "seconds": round(passed_s, 1),
             "cpu_percent": round(100 * used_s / passed_s, 2),
-            "resident_mb": round(_resident_mb(pid), 1),
+            "resident_mb": round(resident_mb(pid), 1),
         }
 
 
@@ -149,13 +149,3 @@ def _emulators(links: dict[str, Path]) -> Iterator[None]:
         for child in children:
             child.terminate()
             child.communicate(timeout=DEADLINE_S)
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
