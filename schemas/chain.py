@@ -14,6 +14,7 @@ from typing import Any
 from schemas.canonical import canonical_json
 
 _SUFFIX_START = b',"hash":"'
+_DECODER = json.JSONDecoder()
 _SUFFIX_LEN = len(_SUFFIX_START) + 64 + len(b'"}')
 
 
@@ -37,6 +38,17 @@ def seal(body: dict[str, Any]) -> tuple[bytes, str]:
     return raw[:-1] + _SUFFIX_START + digest.encode() + b'"}', digest
 
 
+def _parse(raw: bytes) -> Any:
+    """What `json.loads` gives; of an object as we write them, without its search for the encoding
+    and for spaces around it. Raises `ValueError` and `RecursionError`."""
+    if not raw.startswith(b'{"'):
+        return json.loads(raw)
+    value, end = _DECODER.raw_decode(text := raw.decode("utf-8", "surrogatepass"))
+    if end != len(text):
+        raise ValueError("more than one value")
+    return value
+
+
 def unseal(line: bytes) -> tuple[dict[str, Any], str]:
     """The event body (without its hash) and the hash of a sealed line, checked.
 
@@ -50,7 +62,7 @@ def unseal(line: bytes) -> tuple[dict[str, Any], str]:
     if suffix[len(_SUFFIX_START) : -2] != digest.encode():
         raise ChainError("bad_hash")
     try:
-        body = json.loads(raw)
+        body = _parse(raw)
     except (ValueError, RecursionError):
         raise ChainError("not_json") from None
     if not isinstance(body, dict):

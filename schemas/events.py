@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas import states
 from schemas.district import TAG_KINDS, TAG_STATUSES
+from schemas.photo import PHOTOS_PER_EVENT_MAX, PhotoRefSchema
 
 WIRE_VERSION = 1
 STEP_MAX = 100_000
@@ -29,6 +30,7 @@ VISIT_HANDED_OVER = "visit.handed_over"
 VISIT_RESOLVED = "visit.resolved"
 TAG_ENROLLED = "tag.enrolled"
 TAG_MARKED = "tag.marked"
+VISIT_PHOTOGRAPHED = "visit.photographed"
 
 
 class EventError(ValueError):
@@ -177,6 +179,17 @@ class TagMarkedSchema(_Lenient):
     reason = fields.String(allow_none=True, validate=_text(0, 300))
 
 
+class VisitPhotographedSchema(_Lenient):
+    """`actor` took photos of the car at `place_id`: at its reception, or later of a damage. It
+    changes nothing about the visit and fits every state of it."""
+
+    photos = fields.List(
+        fields.Nested(PhotoRefSchema),
+        required=True,
+        validate=validate.Length(1, PHOTOS_PER_EVENT_MAX),
+    )
+
+
 class EnvelopeSchema(_Lenient):
     """What every event has."""
 
@@ -211,11 +224,20 @@ _DATA: dict[str, Schema] = {
     VISIT_RESOLVED: VisitResolvedSchema(),
     TAG_ENROLLED: TagEnrolledSchema(),
     TAG_MARKED: TagMarkedSchema(),
+    VISIT_PHOTOGRAPHED: VisitPhotographedSchema(),
 }
 EVENT_TYPES = tuple(_DATA)
 VISIT_TYPES = tuple(kind for kind in _DATA if kind.startswith(("visit.", "car.")))
 _NEED_PLACE = frozenset(
-    {VISIT_RECEIVED, CAR_TAKEN, CAR_PARKED, CAR_READY, VISIT_HANDED_OVER, SHIFT_SIGNED_ON}
+    {
+        VISIT_RECEIVED,
+        CAR_TAKEN,
+        CAR_PARKED,
+        CAR_READY,
+        VISIT_HANDED_OVER,
+        SHIFT_SIGNED_ON,
+        VISIT_PHOTOGRAPHED,
+    }
 )
 _NEED_ACTOR = frozenset(
     {
@@ -226,6 +248,7 @@ _NEED_ACTOR = frozenset(
         SHIFT_SIGNED_ON,
         TAG_ENROLLED,
         TAG_MARKED,
+        VISIT_PHOTOGRAPHED,
     }
 )
 
@@ -242,7 +265,7 @@ def read_event(body: dict[str, Any]) -> Event:
     if errors:
         raise EventError("bad_fields", describe(errors))
     event = restore_event(body)
-    _check_who_and_where(event)
+    check_who_and_where(event)
     return event
 
 
@@ -276,7 +299,8 @@ def _flat(reason: object) -> str:
     return " ".join(map(str, reason)) if isinstance(reason, list) else str(reason)
 
 
-def _check_who_and_where(event: Event) -> None:
+def check_who_and_where(event: Event) -> None:
+    """Raises `EventError` where an event lacks the visit, place or actor that its type needs."""
     if event.type in VISIT_TYPES and (event.visit_id is None or event.step < 1):
         raise EventError("bad_fields", "visit_id, step: needed for this type")
     if event.type not in VISIT_TYPES and event.visit_id is not None:

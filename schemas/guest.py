@@ -7,10 +7,9 @@ says nothing about the person while every hash still holds.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from marshmallow import EXCLUDE, Schema, fields, post_load, validate
 
@@ -30,11 +29,17 @@ class Guest:
     def digest(self) -> str:
         """HMAC-SHA256 under the salt over plate and phone: 64 hex digits."""
         content = canonical_json({"phone": self.phone, "plate": self.plate})
-        return hmac.new(bytes.fromhex(self.salt), content, hashlib.sha256).hexdigest()
+        return hmac.digest(bytes.fromhex(self.salt), content, "sha256").hex()
 
     def to_wire(self) -> dict[str, str | None]:
         """The record as it travels in the header of a sync request."""
-        return asdict(self)
+        return {
+            "ref": self.ref,
+            "visit_id": self.visit_id,
+            "plate": self.plate,
+            "phone": self.phone,
+            "salt": self.salt,
+        }
 
 
 def new_salt() -> str:

@@ -70,6 +70,14 @@ HTTP_STATUS: dict[str, int] = {
     "no_code": 409,
     "phone_needed": 422,
     "wrong_claim_tag": 422,
+    "bad_photo": 422,
+    "photo_too_large": 413,
+    "too_many_photos": 409,
+    "photo_no_room": 507,
+    "unknown_photo": 404,
+    "photo_altered": 410,
+    "photo_store_lost": 503,
+    "photos_busy": 503,
 }
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from schemas import events, states
 from schemas.events import Event
+from schemas.photo import PhotoRef
 
 _RANK = {kind: rank for rank, kind in enumerate(events.EVENT_TYPES)}
 
@@ -97,6 +98,7 @@ class Visit:
     handed_over_at: datetime | None = None
     handed_over_by: str | None = None
     proof: str | None = None
+    photos: list[PhotoRef] = field(default_factory=list)
 
     @property
     def request(self) -> Request | None:
@@ -174,6 +176,8 @@ def _apply(visit: Visit, fact: Fact) -> None:
         _close_request(visit, "cancelled", fact.at)
     elif event.type == events.VISIT_RESOLVED:
         _resolve(visit, fact)
+    elif event.type == events.VISIT_PHOTOGRAPHED:
+        visit.photos += map(PhotoRef.from_wire, event.data["photos"])
     else:
         _move_car(visit, fact)
 

@@ -108,7 +108,8 @@ def give_keys(
     in_hour = given.where(CardKeyRow.given_at > now - _HOUR)
     count = session.scalar(select(func.count()).select_from(in_hour.subquery())) or 0
     if count >= config.card_keys_per_hour:
-        raise Refusal("too_many_tries", limit=config.card_keys_per_hour)
+        limit = config.card_keys_per_hour
+        raise Refusal("too_many_tries", limit=limit, retry_after_s=int(_HOUR.total_seconds()))
     session.add(
         CardKeyRow(
             id=uuid7(now),

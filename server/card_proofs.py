@@ -7,8 +7,7 @@ event stands, because what happened has happened.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,13 +15,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas import events, states
-from server import cards, visits
+from server import cards
+from server.bulk import table_of
 from server.card_keys import CardSecret, card_secret
 from server.cards import Reading
 from server.config import Config
 from server.master_key import MasterKey
-from server.models import EventRow, TagRow
+from server.models import TagRow
+from server.one_of import one_of
+from server.recorded import Recorded
+from server.visits import Change
 
+_TAGS = table_of(TagRow)
+_SECURE = select(_TAGS.c.id).where(one_of(_TAGS.c.id, "ids"), _TAGS.c.is_secure)
 _SOURCE = {events.VISIT_RECEIVED: cards.ISSUE, events.VISIT_HANDED_OVER: cards.HAND_OVER}
 
 
@@ -30,23 +35,32 @@ _SOURCE = {events.VISIT_RECEIVED: cards.ISSUE, events.VISIT_HANDED_OVER: cards.H
 class _Claim:
     """One event at which a claim tag was read, or should have been."""
 
-    event: EventRow
+    event: Recorded
     source: str
     tag_id: str | None
     url: str | None
 
 
 def note(
-    session: Session, config: Config, key: MasterKey, rows: Iterable[EventRow], now: datetime
+    session: Session,
+    config: Config,
+    key: MasterKey,
+    rows: Iterable[Recorded],
+    changes: Sequence[Change],
+    now: datetime,
 ) -> None:
     """Verify what new events say of claim cards, lift their counters and keep the verdicts.
 
-    The rows are those of this batch that were not known before, so nothing is verified twice.
+    The rows are those of this batch that were not known before, so nothing is verified twice;
+    `changes` are the visits that they changed.
     """
-    claims = _claims(session, [row for row in rows if row.type in _SOURCE])
+    claims = _claims([row for row in rows if row.type in _SOURCE], changes)
     if not claims:
         return
     secure = _secure(session, {claim.tag_id for claim in claims if claim.tag_id is not None})
+    claims = [claim for claim in claims if claim.url is not None or claim.tag_id in secure]
+    if not claims:
+        return
     secret = card_secret(key)
     for claim in claims:
         reading = _judge(session, secret, claim, claim.tag_id in secure, now)
@@ -54,14 +68,11 @@ def note(
             cards.keep(session, config, reading, now)
 
 
-def _claims(session: Session, rows: Collection[EventRow]) -> list[_Claim]:
-    if not rows:
-        return []
-    ids = [row.visit_id for row in rows if row.visit_id is not None]
-    held = {visit.id: visit.claim_tag for visit in visits.load_rows(session, ids)}
+def _claims(rows: Collection[Recorded], changes: Sequence[Change]) -> list[_Claim]:
+    held = {change.visit.id: change.visit.claim_tag for change in changes} if rows else {}
     claims = []
     for row in rows:
-        data = json.loads(row.line)["data"]
+        data = row.event.data
         url = data.get("claim_url")
         if row.type == events.VISIT_RECEIVED:
             tag_id = data.get("claim_tag")
@@ -75,7 +86,9 @@ def _claims(session: Session, rows: Collection[EventRow]) -> list[_Claim]:
 
 
 def _secure(session: Session, tag_ids: Collection[str]) -> set[str]:
-    return set(session.scalars(select(TagRow.id).where(TagRow.id.in_(tag_ids), TagRow.is_secure)))
+    if not tag_ids:
+        return set()
+    return set(session.connection().scalars(_SECURE, {"ids": list(tag_ids)}))
 
 
 def _judge(

@@ -10,10 +10,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event
+from sqlalchemy import URL, Connection, CursorResult, Engine, Insert, create_engine, event
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -26,6 +27,8 @@ T = TypeVar("T")
 _TRIES = 8
 _BUSY_TIMEOUT_MS = 10_000
 _READ_ONLY = "valet_read_only"
+_NOTE = "valet_note"
+_MODE = "valet_mode"
 _FIXED_IN = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
@@ -42,6 +45,7 @@ class Database:
         is_sqlite = parsed.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(parsed) if is_sqlite else _postgres_engine(parsed)
         self._reading = self.engine.execution_options(**{_READ_ONLY: True})
+        self._noting = self.engine.execution_options(**{_NOTE: True})
 
     def write(self, work: Callable[[Session], T]) -> T:
         """Run `work` in one transaction: returning commits, raising rolls back.
@@ -50,6 +54,14 @@ class Database:
         deadlock, busy), so `work` must have no effect outside its session.
         """
         return retrying(lambda: self._once(self.engine, work))
+
+    def note(self, work: Callable[[Session], T]) -> T:
+        """Like `write`, for what nobody is told of: the commit does not wait for the disk.
+
+        Every process sees it at once, and the end of a process loses nothing; but a power cut may
+        take the last of them back.
+        """
+        return retrying(lambda: self._once(self._noting, work))
 
     def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` on one consistent snapshot; nothing it does is kept."""
@@ -70,14 +82,17 @@ def insert_missing(session: Session, table: type[DeclarativeBase], **values: obj
     both go on."""
     into = table.__table__
     assert isinstance(into, SQLTable)
-    statement = (
-        sqlite_insert(into).values(values).on_conflict_do_nothing()
-        if session.get_bind().dialect.name == "sqlite"
-        else postgres_insert(into).values(values).on_conflict_do_nothing()
-    )
-    found = session.execute(statement, execution_options={"preserve_rowcount": True})
+    statement = _insert_missing(into, session.get_bind().dialect.name)
+    found = session.execute(statement, values, execution_options={"preserve_rowcount": True})
     assert isinstance(found, CursorResult)
     return found.rowcount == 1
+
+
+@lru_cache(maxsize=64)
+def _insert_missing(into: SQLTable, dialect: str) -> Insert:
+    if dialect == "sqlite":
+        return sqlite_insert(into).on_conflict_do_nothing()
+    return postgres_insert(into).on_conflict_do_nothing()
 
 
 def retrying(work: Callable[[], T]) -> T:
@@ -119,8 +134,11 @@ def _postgres_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(_READ_ONLY):
+        options = connection.get_execution_options()
+        if options.get(_READ_ONLY):
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        elif options.get(_NOTE):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
     return engine
 
@@ -147,9 +165,15 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        read_only = bool(options.get(_READ_ONLY))
+        wanted = ("ON" if read_only else "OFF", "NORMAL" if options.get(_NOTE) else "FULL")
+        if connection.info.get(_MODE) != wanted:
+            connection.info.pop(_MODE, None)
+            connection.exec_driver_sql(f"PRAGMA query_only={wanted[0]}")
+            connection.exec_driver_sql(f"PRAGMA synchronous={wanted[1]}")
+            connection.info[_MODE] = wanted
         # A write transaction takes its lock at once: upgrading later cannot wait, only fail.
-        read_only = connection.get_execution_options().get(_READ_ONLY)
-        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine

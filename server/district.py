@@ -16,11 +16,22 @@ from schemas.district import BOOTH, LOT, District, DistrictSchema, Person
 from schemas.events import describe
 from schemas.problems import Refusal
 from server import tags
+from server.bulk import table_of
 from server.models import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
 
 DISTRICT_ID = "district"
 # What has happened to a tag since it was enrolled: an old file must not bring a lost one back.
 _NOT_OF_THE_FILE = ("status", "is_secure")
+
+
+_DISTRICTS = table_of(DistrictRow)
+_RAISE = (
+    update(_DISTRICTS)
+    .where(_DISTRICTS.c.id == DISTRICT_ID)
+    .values(version=_DISTRICTS.c.version + 1)
+    .returning(_DISTRICTS.c.version)
+)
+_VERSION = select(_DISTRICTS.c.version)
 
 
 def next_version(session: Session) -> int:
@@ -29,12 +40,8 @@ def next_version(session: Session) -> int:
     Whoever changes anything calls this first: changes then commit one after the other in
     the order of their versions, so a station's cursor never passes an unseen change.
     """
-    version: int | None = session.scalar(
-        update(DistrictRow)
-        .where(DistrictRow.id == DISTRICT_ID)
-        .values(version=DistrictRow.version + 1)
-        .returning(DistrictRow.version)
-    )
+    session.flush()
+    version: int | None = session.connection().scalar(_RAISE)
     if version is None:
         raise Refusal("bad_district", detail="none yet: run `valet-server district load FILE`")
     return version
@@ -42,7 +49,7 @@ def next_version(session: Session) -> int:
 
 def current_version(session: Session) -> int:
     """The version of the last change; 0 before a district was loaded."""
-    return session.scalar(select(DistrictRow.version)) or 0
+    return session.connection().scalar(_VERSION) or 0
 
 
 def read_district(path: Path) -> District:

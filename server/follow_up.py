@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from schemas import states
 from server import guests, links, outbox
 from server.config import Config
 from server.master_key import MasterKey
+from server.outbox import Notice
 from server.visits import Change
 
 
@@ -22,35 +23,49 @@ def after(
     Decided on the state before and after, not on events: an outage that ends with the car
     handed over sends nothing that is no longer true.
     """
+    opened: dict[str, datetime | None] = {}
     closed: dict[str, datetime] = {}
+    told: list[Change] = []
     for change in changes:
         visit = change.visit
+        ends_at = None
+        if change.has_closed and visit.handed_over_at is not None:
+            ends_at = visit.handed_over_at + timedelta(seconds=config.claim_window_s)
         if change.is_new:
-            links.open_link(session, key, visit.id, now)
-            _tell(session, config, change, outbox.RECEIVED, "1", visit.received_at, now)
-        if visit.state == states.READY != change.state_before and visit.ready_at is not None:
-            cause = str(len(visit.legs))
-            _tell(session, config, change, outbox.READY, cause, visit.ready_at, now)
-        if change.has_reopened:
+            opened[visit.id] = ends_at
+        elif ends_at is not None:
+            closed[visit.id] = ends_at
+        elif change.has_reopened:
             links.keep_link(session, visit.id)
-        elif change.has_closed and visit.handed_over_at is not None:
-            closed[visit.id] = visit.handed_over_at + timedelta(seconds=config.claim_window_s)
-    if closed:
-        links.expire_links(session, closed)
-        outbox.drop_queued(session, closed, "visit_closed")
+        if visit.is_open:
+            told.append(change)
+    links.open_links(session, key, opened, now)
+    links.expire_links(session, closed)
+    outbox.drop_queued(session, closed, "visit_closed")
+    _tell(session, config, told, now)
 
 
-def _tell(
-    session: Session,
-    config: Config,
-    change: Change,
-    template: str,
-    cause: str,
-    happened_at: datetime,
-    now: datetime,
-) -> None:
+def _tell(session: Session, config: Config, changes: Iterable[Change], now: datetime) -> None:
+    oldest = now - timedelta(seconds=config.sms_stale_s)
+    noticed = [
+        (change.visit, template, cause)
+        for change in changes
+        for template, cause, happened_at in _causes(change)
+        if happened_at >= oldest
+    ]
+    reached = guests.with_phone(session, {visit.guest_ref for visit, _, _ in noticed})
+    notices = [
+        Notice(visit.id, template, visit.language, cause)
+        for visit, template, cause in noticed
+        if visit.guest_ref in reached
+    ]
+    outbox.enqueue(session, notices, now)
+
+
+def _causes(change: Change) -> Iterator[tuple[str, str, datetime]]:
+    """What the driver hears of a change: template, cause, and when it happened."""
     visit = change.visit
-    if happened_at < now - timedelta(seconds=config.sms_stale_s) or not visit.is_open:
-        return
-    if guests.has_phone(session, visit.guest_ref):
-        outbox.enqueue(session, visit.id, template, visit.language, cause, now)
+    if change.is_new:
+        yield outbox.RECEIVED, "1", visit.received_at
+    if visit.state == states.READY != change.state_before and visit.ready_at is not None:
+        yield outbox.READY, str(len(visit.legs)), visit.ready_at

@@ -2,28 +2,101 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import select
+import structlog
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from schemas.guest import Guest
+from schemas.visit import Visit
+from server import bulk
+from server.bulk import table_of
+from server.database import insert_missing
 from server.master_key import MasterKey
-from server.models import GuestRow
+from server.models import GuestRow, OtherGuestRow, VisitRow
+from server.one_of import one_of
 
+log = structlog.get_logger()
+
+_GUESTS, _VISITS = table_of(GuestRow), table_of(VisitRow)
 _PURPOSE = "guest"
+
+_KNOWN = select(_GUESTS.c.ref).where(one_of(_GUESTS.c.ref, "refs"))
+_WITH_PHONE = _KNOWN.where(_GUESTS.c.sealed.is_not(None), _GUESTS.c.phone_index.is_not(None))
+_TOLD = select(_VISITS.c.guest_ref, _VISITS.c.guest_digest).where(one_of(_VISITS.c.id, "ids"))
+
+
+def take_in(
+    session: Session,
+    key: MasterKey,
+    records: Sequence[Guest],
+    begun: Sequence[Visit],
+    now: datetime,
+) -> None:
+    """Keep records that came with events; `begun` are the visits that the cloud has just learned
+    of.
+
+    An event names its record's digest. A record that is another one is set apart for a person:
+    it may hold somebody else's number. What came before its event is compared when that comes.
+    """
+    if not records and not begun:
+        return
+    told = {visit.guest_ref: visit.guest_digest for visit in begun}
+    fresh = {record.ref: record for record in records}
+    late = [record.visit_id for ref, record in fresh.items() if ref not in told]
+    if late:
+        known = session.connection().execute(_TOLD, {"ids": late})
+        told.update({ref: digest for ref, digest in known})  # noqa: C416
+    good: list[Guest] = []
+    other: list[Guest] = []
+    for record in fresh.values():
+        is_good = told.get(record.ref) in (None, record.digest())
+        (good if is_good else other).append(record)
+    store(session, key, good, now)
+    for record in other:
+        _set_apart(session, key, record, now)
+    _compare_earlier(session, key, {ref: told[ref] for ref in told if ref not in fresh}, now)
 
 
 def store(session: Session, key: MasterKey, guests: Iterable[Guest], now: datetime) -> None:
-    """Keep records that came with their events; one that is known stays as it was."""
+    """Keep records; one that is known stays as it was."""
     fresh = {guest.ref: guest for guest in guests}
-    known = session.scalars(select(GuestRow.ref).where(GuestRow.ref.in_(fresh)))
-    for ref in set(fresh) - set(known):
-        session.add(_sealed(key, fresh[ref], now))
+    if not fresh:
+        return
+    connection = session.connection()
+    for ref in connection.scalars(_KNOWN, {"refs": list(fresh)}).all():
+        del fresh[ref]
+    bulk.append(connection, _GUESTS, [_sealed(key, guest, now) for guest in fresh.values()])
+
+
+def _compare_earlier(
+    session: Session, key: MasterKey, told: Mapping[str, str], now: datetime
+) -> None:
+    if not told:
+        return
+    for ref, guest in load_many(session, key, told).items():
+        if guest.digest() != told[ref]:
+            _set_apart(session, key, guest, now)
+            session.execute(delete(_GUESTS).where(_GUESTS.c.ref == ref))
+
+
+def _set_apart(session: Session, key: MasterKey, guest: Guest, now: datetime) -> None:
+    is_new = insert_missing(
+        session,
+        OtherGuestRow,
+        ref=guest.ref,
+        digest=guest.digest(),
+        visit_id=guest.visit_id,
+        sealed=key.seal(_PURPOSE, guest.ref, _plain(guest)),
+        received_at=now,
+    )
+    if is_new:
+        log.error("guest_record_set_apart", visit=guest.visit_id)
 
 
 def load(session: Session, key: MasterKey, ref: str) -> Guest | None:
@@ -32,15 +105,25 @@ def load(session: Session, key: MasterKey, ref: str) -> Guest | None:
     return None if row is None else unseal(key, row)
 
 
-def has_phone(session: Session, ref: str) -> bool:
-    """Whether there is a number to write to, without opening the record."""
-    row = session.get(GuestRow, ref)
-    return row is not None and row.sealed is not None and row.phone_index is not None
+def with_phone(session: Session, refs: Collection[str]) -> set[str]:
+    """Those of these records that have a number to write to, without opening them."""
+    if not refs:
+        return set()
+    return set(session.connection().scalars(_WITH_PHONE, {"refs": list(refs)}))
+
+
+def has_other(session: Session, visit_id: str) -> bool:
+    """Whether a record was set apart that came for the visit and is not the one of its event."""
+    other = select(OtherGuestRow.ref).where(OtherGuestRow.visit_id == visit_id).limit(1)
+    return session.scalar(other) is not None
 
 
 def load_many(session: Session, key: MasterKey, refs: Iterable[str]) -> dict[str, Guest]:
     """The records that exist, by reference, in one query."""
-    rows = session.scalars(select(GuestRow).where(GuestRow.ref.in_(list(refs))))
+    asked = list(refs)
+    if not asked:
+        return {}
+    rows = session.scalars(select(GuestRow).where(GuestRow.ref.in_(asked)))
     opened = ((row.ref, unseal(key, row)) for row in rows)
     return {ref: guest for ref, guest in opened if guest is not None}
 
@@ -54,16 +137,24 @@ def unseal(key: MasterKey, row: GuestRow) -> Guest | None:
 
 def index_of(key: MasterKey, kind: str, value: str) -> str:
     """The keyed index under which a plate or a phone is found: 64 hex digits."""
-    return hmac.new(key.derive("index", kind), value.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_index_key(key, kind), value.encode(), "sha256").hex()
 
 
-def _sealed(key: MasterKey, guest: Guest, now: datetime) -> GuestRow:
-    plain = json.dumps(guest.to_wire()).encode()
-    return GuestRow(
-        ref=guest.ref,
-        visit_id=guest.visit_id,
-        sealed=key.seal(_PURPOSE, guest.ref, plain),
-        plate_index=index_of(key, "plate", guest.plate),
-        phone_index=None if guest.phone is None else index_of(key, "phone", guest.phone),
-        received_at=now,
-    )
+@lru_cache(maxsize=8)
+def _index_key(key: MasterKey, kind: str) -> bytes:
+    return key.derive("index", kind)
+
+
+def _plain(guest: Guest) -> bytes:
+    return json.dumps(guest.to_wire()).encode()
+
+
+def _sealed(key: MasterKey, guest: Guest, now: datetime) -> dict[str, object]:
+    return {
+        "ref": guest.ref,
+        "visit_id": guest.visit_id,
+        "sealed": key.seal(_PURPOSE, guest.ref, _plain(guest)),
+        "plate_index": index_of(key, "plate", guest.plate),
+        "phone_index": None if guest.phone is None else index_of(key, "phone", guest.phone),
+        "received_at": now,
+    }

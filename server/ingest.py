@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from schemas import sync
-from schemas.chain import genesis
 from schemas.events import Event, EventError
 from schemas.guest import Guest
 from schemas.ids import uuid7
-from schemas.problems import Refusal
-from server import card_proofs, follow_up, guests, shifts, tags, visits
+from schemas.visit import Fact
+from server import (
+    card_proofs,
+    event_times,
+    follow_up,
+    guests,
+    journal_head,
+    photos,
+    recorded,
+    shifts,
+    tags,
+    visits,
+)
+from server.bulk import table_of
 from server.config import Config
 from server.dispatch.replan import replan
 from server.district import next_version
+from server.journal_head import JournalHead
 from server.lines import Line, read_lines
 from server.master_key import MasterKey
-from server.models import EventRow, JournalRow, QuarantineRow, StationRow
+from server.models import EventRow, QuarantineRow
+from server.one_of import one_of, one_of_numbers
+from server.recorded import Recorded
 
 log = structlog.get_logger()
 
-TIME_RECEIVED = "received"
-"""Nobody knows when the event was: only that it was before it came."""
+_EVENTS, _QUARANTINE = table_of(EventRow), table_of(QuarantineRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +87,26 @@ class _Intake:
 
     session: Session
     batch: Batch
-    journal: JournalRow
+    journal: JournalHead
     receipt: Receipt
     version: int
     now: datetime
     used_ids: set[str]
     known: dict[int, bytes]
     refused: dict[tuple[int, bytes], EventError]
-    rows: list[EventRow] = field(default_factory=list)
+    rows: list[Recorded] = field(default_factory=list)
 
 
 def ingest(
-    session: Session, config: Config, key: MasterKey, batch: Batch, now: datetime
+    session: Session,
+    config: Config,
+    key: MasterKey,
+    batch: Batch,
+    now: datetime,
+    lines: Sequence[Line] | None = None,
 ) -> Receipt:
     """Take in a batch in the caller's transaction and apply it to visits, moves and messages.
+    `lines`: those of the batch, where they were read before anything was locked.
 
     1. The district's version and the journal's row are taken, in this order, by everyone.
     2. Each line is read alone: a bad one is quarantined and its sequence acknowledged.
@@ -96,14 +115,15 @@ def ingest(
        follow in the same transaction.
     """
     version = next_version(session)
-    lines = read_lines(batch.lines, batch.first_seq)
+    if lines is None:
+        lines = read_lines(batch.lines, batch.first_seq)
     intake = _begin(session, batch, lines, version, now)
-    guests.store(session, key, batch.guests, now)
     for line in lines:
         if not _take_line(intake, line):
             break
-    _write(intake)
-    intake.receipt.ack_seq = intake.journal.head_seq
+    if intake.receipt.ack_seq != intake.journal.head_seq:
+        intake.receipt.ack_seq = intake.journal.head_seq
+        journal_head.put(session.connection(), intake.journal)
     _apply(intake, config, key)
     return intake.receipt
 
@@ -111,15 +131,11 @@ def ingest(
 def _begin(
     session: Session, batch: Batch, lines: Sequence[Line], version: int, now: datetime
 ) -> _Intake:
-    journal = _journal(session, batch)
+    connection = session.connection()
+    journal = journal_head.take(connection, batch.journal_id, batch.station_id)
     seqs = [line.seq for line in lines if line.seq is not None and line.seq <= journal.head_seq]
     ids = [line.event.id for line in lines if line.event is not None]
-    known = select(EventRow.seq, EventRow.line).where(
-        EventRow.journal_id == batch.journal_id, EventRow.seq.in_(seqs)
-    )
-    refused = select(QuarantineRow).where(
-        QuarantineRow.journal_id == batch.journal_id, QuarantineRow.seq.in_(seqs)
-    )
+    where = {"journal_id": batch.journal_id, "seqs": seqs}
     return _Intake(
         session=session,
         batch=batch,
@@ -127,29 +143,24 @@ def _begin(
         receipt=Receipt(journal.head_seq),
         version=version,
         now=now,
-        used_ids=set(session.scalars(select(EventRow.event_id).where(EventRow.event_id.in_(ids)))),
-        known=dict(session.execute(known).all()) if seqs else {},
+        used_ids=set(connection.scalars(_USED_IDS, {"ids": ids})) if ids else set(),
+        known={row.seq: row.line for row in (connection.execute(_KNOWN, where) if seqs else ())},
         refused={
             (row.seq, row.line): EventError(row.code, row.detail)
-            for row in (session.scalars(refused) if seqs else ())
+            for row in (connection.execute(_REFUSED, where) if seqs else ())
         },
     )
 
 
-def _journal(session: Session, batch: Batch) -> JournalRow:
-    journal = session.get(JournalRow, batch.journal_id, with_for_update=True)
-    if journal is None:
-        journal = JournalRow(
-            id=batch.journal_id,
-            station_id=batch.station_id,
-            head_seq=0,
-            head_hash=genesis(batch.journal_id),
-            broken_at_seq=None,
-        )
-        session.add(journal)
-    elif journal.station_id != batch.station_id:
-        raise Refusal("bad_header", detail="journal_id: belongs to another station")
-    return journal
+_USED_IDS = select(_EVENTS.c.event_id).where(one_of(_EVENTS.c.event_id, "ids"))
+_KNOWN = select(_EVENTS.c.seq, _EVENTS.c.line).where(
+    _EVENTS.c.journal_id == bindparam("journal_id"),
+    one_of_numbers(_EVENTS.c.seq, "seqs"),
+)
+_REFUSED = select(_QUARANTINE).where(
+    _QUARANTINE.c.journal_id == bindparam("journal_id"),
+    one_of_numbers(_QUARANTINE.c.seq, "seqs"),
+)
 
 
 def _take_line(intake: _Intake, line: Line) -> bool:
@@ -223,9 +234,12 @@ def _quarantine(intake: _Intake, line: Line, seq: int, fault: EventError) -> Non
     log.warning("event_refused", journal=intake.journal.id, seq=seq, code=fault.code)
 
 
-def _row(intake: _Intake, event: Event, line: bytes) -> EventRow:
-    at, source = _time_of(intake, event)
-    return EventRow(
+def _row(intake: _Intake, event: Event, line: bytes) -> Recorded:
+    batch, now = intake.batch, intake.now
+    at, source = event_times.time_of(event, batch.boot_id, batch.mono_ns, now)
+    return Recorded(
+        event=event,
+        line=line,
         journal_id=intake.journal.id,
         seq=event.seq,
         event_id=event.id,
@@ -236,64 +250,40 @@ def _row(intake: _Intake, event: Event, line: bytes) -> EventRow:
         actor=event.actor,
         at=at,
         time_source=source,
-        received_at=intake.now,
+        received_at=now,
         position=intake.version,
-        line=line,
     )
-
-
-def _time_of(intake: _Intake, event: Event) -> tuple[datetime, str]:
-    """The best time known for an event: its own clock if that was set, else counted back from
-    now within the same boot, else the time of receipt."""
-    if event.wall_synced:
-        return event.wall, "wall"
-    if event.boot_id == intake.batch.boot_id and event.mono_ns <= intake.batch.mono_ns:
-        ago_us = (intake.batch.mono_ns - event.mono_ns) // 1000
-        return intake.now - timedelta(microseconds=ago_us), "anchored"
-    return intake.now, TIME_RECEIVED
-
-
-def _write(intake: _Intake) -> None:
-    _bound_unknown_times(intake.rows)
-    intake.session.flush()
-    if intake.rows:
-        names = [column.key for column in EventRow.__table__.columns]
-        intake.session.execute(
-            insert(EventRow), [{name: getattr(row, name) for name in names} for row in intake.rows]
-        )
-
-
-def _bound_unknown_times(rows: Sequence[EventRow]) -> None:
-    """An event whose time nobody knows happened before those that its journal has behind it."""
-    upto = None
-    for row in reversed(rows):
-        if row.time_source != TIME_RECEIVED:
-            upto = row.at if upto is None else min(upto, row.at)
-        elif upto is not None:
-            row.at = min(row.at, upto)
 
 
 def _apply(intake: _Intake, config: Config, key: MasterKey) -> None:
     """What follows from the new events, in the same transaction."""
-    session, version, now = intake.session, intake.version, intake.now
-    shifts.note(session, intake.rows)
-    tags.note(session, intake.rows, version)
-    touched = {row.visit_id for row in intake.rows if row.visit_id is not None}
-    refolded = visits.refold(session, touched, version)
+    session, rows, version, now = intake.session, intake.rows, intake.version, intake.now
+    if not rows:
+        guests.take_in(session, key, intake.batch.guests, (), now)
+        return
+    session.flush()
+    connection = session.connection()
+    moved = event_times.settle_with_earlier(connection, rows, intake.journal.last_source, version)
+    touched = dict.fromkeys(row.visit_id for row in (*moved, *rows) if row.visit_id is not None)
+    refolded = visits.refold(session, touched, version, _facts(rows))
+    recorded.append(connection, rows)
+    shifts.note(session, [*moved, *rows])
+    tags.note(session, [*moved, *rows], version)
+    photos.note(session, rows)
+    begun = [change.visit for change in refolded.changes if change.is_new]
+    guests.take_in(session, key, intake.batch.guests, begun, now)
     follow_up.after(session, config, key, refolded.changes, now)
-    card_proofs.note(session, config, key, intake.rows, now)
-    for row in intake.rows:
+    card_proofs.note(session, config, key, rows, refolded.changes, now)
+    for row in rows:
         reason = refolded.held.get(row.event_id)
         if reason is not None:
             intake.receipt.verdict(row.seq, row.event_id, sync.HELD, reason, "a person decides")
-    if intake.rows:
-        replan(session, config, version, now)
+    replan(session, config, version, now)
 
 
-def note_contact(
-    session: Session, station_id: str, depth: int, version: str, now: datetime
-) -> None:
-    """Remember that a station was heard of; contacts are never queued, only the last counts."""
-    station = session.get(StationRow, station_id)
-    if station is not None:
-        station.seen_at, station.depth, station.version = now, depth, version
+def _facts(rows: Sequence[Recorded]) -> visits.Facts:
+    facts: dict[str, list[Fact]] = {}
+    for row in rows:
+        if row.visit_id is not None:
+            facts.setdefault(row.visit_id, []).append(Fact(row.journal_id, row.event, row.at))
+    return facts

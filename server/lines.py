@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from schemas.chain import ChainError, unseal
 from schemas.events import SEQ_MAX, Event, EventError, read_event
+from schemas.plain_events import plain_event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One line as it came, and the event in it or the fault that makes it none.
 
@@ -35,13 +36,11 @@ def read_lines(raws: Sequence[bytes], first_seq: int | None = None) -> list[Line
     if before is None:
         told = ((index, line.seq) for index, line in enumerate(lines) if line.seq is not None)
         before = next((seq - index - 1 for index, seq in told), None)
-    placed = []
     for line in lines:
         if line.seq is None and before is not None:
-            line = replace(line, seq=before + 1)
+            line.seq = before + 1
         before = line.seq
-        placed.append(line)
-    return placed
+    return lines
 
 
 def _read(raw: bytes) -> Line:
@@ -53,6 +52,6 @@ def _read(raw: bytes) -> Line:
     if isinstance(seq, bool) or not isinstance(seq, int) or not 1 <= seq <= SEQ_MAX:
         return Line(raw, None, None, digest, fault=EventError("bad_fields", "seq: not a sequence"))
     try:
-        return Line(raw, seq, prev, digest, read_event(body))
+        return Line(raw, seq, prev, digest, plain_event(body) or read_event(body))
     except EventError as error:
         return Line(raw, seq, prev, digest, fault=error)

@@ -8,13 +8,22 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.orm import Session
 
 from schemas.district import TAG_ACTIVE
 from schemas.problems import Refusal
+from server import bulk
+from server.bulk import table_of
 from server.master_key import MasterKey
 from server.models import LinkRow, TagRow, VisitRow
+
+_LINKS = table_of(LinkRow)
+_EXPIRE = (
+    update(_LINKS)
+    .where(_LINKS.c.visit_id == bindparam("of_visit_id"), ~_LINKS.c.by_tap)
+    .values(expires_at=bindparam("end"))
+)
 
 
 def token_of(key: MasterKey, visit_id: str) -> str:
@@ -25,18 +34,32 @@ def token_of(key: MasterKey, visit_id: str) -> str:
     return base64.urlsafe_b64encode(key.derive("link", visit_id)[:16]).decode().rstrip("=")
 
 
-def open_link(session: Session, key: MasterKey, visit_id: str, now: datetime) -> None:
-    """Make the link of a new visit."""
-    token_hash = hash_of(token_of(key, visit_id))
-    session.add(LinkRow(token_hash=token_hash, visit_id=visit_id, created_at=now, expires_at=None))
+def open_links(
+    session: Session, key: MasterKey, ends_at: Mapping[str, datetime | None], now: datetime
+) -> None:
+    """Make the links of new visits, by visit: without an end, or with the end of those that are
+    over already."""
+    bulk.append(
+        session.connection(),
+        _LINKS,
+        [
+            {
+                "token_hash": hash_of(token_of(key, visit_id)),
+                "visit_id": visit_id,
+                "created_at": now,
+                "expires_at": expires_at,
+            }
+            for visit_id, expires_at in ends_at.items()
+        ],
+    )
 
 
 def expire_links(session: Session, ends_at: Mapping[str, datetime]) -> None:
     """Let the links of these visits end with the time in which a claim may be made. What a tap
     opened has an end of its own."""
-    sent = select(LinkRow).where(LinkRow.visit_id.in_(ends_at), ~LinkRow.by_tap)
-    for link in session.scalars(sent):
-        link.expires_at = ends_at[link.visit_id]
+    if ends_at:
+        told = [{"of_visit_id": visit_id, "end": end} for visit_id, end in ends_at.items()]
+        session.connection().execute(_EXPIRE, told)
 
 
 def keep_link(session: Session, visit_id: str) -> None:

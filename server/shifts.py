@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from schemas import events
-from server.models import EventRow, PersonRow, ShiftRow
+from server import bulk
+from server.bulk import table_of
+from server.event_times import RECEIVED
+from server.models import PersonRow, ShiftRow
+from server.one_of import one_of
+
+_PEOPLE, _SHIFTS = table_of(PersonRow), table_of(ShiftRow)
+_KNOWN = select(_SHIFTS).where(one_of(_SHIFTS.c.person_id, "ids"))
+_SET = (
+    update(_SHIFTS)
+    .where(_SHIFTS.c.person_id == bindparam("new_person_id"))
+    .values({name: bindparam(f"new_{name}") for name in ("place_id", "seen_at", "is_on")})
+)
 
 
-def note(session: Session, rows: Iterable[EventRow]) -> None:
-    """Let events move their actors: on a shift, off it, or to where the tap was made."""
-    taps = [(row.actor, row.place_id, row) for row in rows]
-    actors = {actor for actor, _, _ in taps if actor is not None}
-    known = session.scalars(select(ShiftRow).where(ShiftRow.person_id.in_(actors)))
-    shifts = {shift.person_id: shift for shift in known}
-    for actor, place_id, row in taps:
+class Tap(Protocol):
+    """What an event says of its actor: a row of `events`, or what is to become one."""
+
+    actor: str | None
+    place_id: str | None
+    type: str
+    at: datetime
+    time_source: str
+
+
+def note(session: Session, taps: Sequence[Tap]) -> None:
+    """Let events move their actors: on a shift, off it, or to where the tap was made.
+
+    A tap of which nobody knows when it was says nothing of where somebody is now. It counts once
+    its time is known.
+    """
+    made = [(tap.actor, tap.place_id, tap) for tap in taps if tap.time_source != RECEIVED]
+    actors = {actor for actor, place_id, _ in made if actor is not None and place_id is not None}
+    if not actors:
+        return
+    session.flush()
+    connection = session.connection()
+    known = connection.execute(_KNOWN, {"ids": list(actors)}).mappings()
+    shifts: dict[str, dict[str, Any]] = {shift["person_id"]: dict(shift) for shift in known}
+    new: dict[str, dict[str, Any]] = {}
+    changed: dict[str, dict[str, Any]] = {}
+    for actor, place_id, tap in made:
         if actor is None or place_id is None:
             continue
         shift = shifts.get(actor)
         if shift is None:
-            shift = shifts[actor] = ShiftRow(person_id=actor)
-            session.add(shift)
-        elif shift.seen_at > row.at:
+            shift = shifts[actor] = new[actor] = {"person_id": actor}
+        elif shift["seen_at"] > tap.at:
             continue
-        shift.place_id, shift.seen_at = place_id, row.at
-        shift.is_on = row.type != events.SHIFT_SIGNED_OFF
+        shift["place_id"], shift["seen_at"] = place_id, tap.at
+        shift["is_on"] = tap.type != events.SHIFT_SIGNED_OFF
+        if actor not in new:
+            changed[actor] = {f"new_{name}": value for name, value in shift.items()}
+    bulk.append(connection, _SHIFTS, list(new.values()))
+    if changed:
+        connection.execute(_SET, list(changed.values()))
 
 
-def at_work(
-    session: Session, role: str, now: datetime, forgotten_s: int
-) -> Sequence[tuple[PersonRow, ShiftRow]]:
-    """People of a role who are on a shift, by id; a shift that nobody ended is forgotten."""
-    rows = session.execute(
-        select(PersonRow, ShiftRow)
-        .join(ShiftRow, ShiftRow.person_id == PersonRow.id)
-        .where(ShiftRow.is_on, PersonRow.is_active)
-        .where(ShiftRow.seen_at > now - timedelta(seconds=forgotten_s))
-        .order_by(PersonRow.id)
-    )
-    return [(person, shift) for person, shift in rows if role in person.roles]
+_AT_WORK = (
+    select(_PEOPLE.c.id, _SHIFTS.c.place_id, _PEOPLE.c.roles)
+    .join(_SHIFTS, _SHIFTS.c.person_id == _PEOPLE.c.id)
+    .where(_SHIFTS.c.is_on, _PEOPLE.c.is_active, _SHIFTS.c.seen_at > bindparam("since"))
+    .order_by(_PEOPLE.c.id)
+)
+
+
+def at_work(session: Session, role: str, now: datetime, forgotten_s: int) -> list[tuple[str, str]]:
+    """People of a role who are on a shift, by id, and where each was last seen; a shift that
+    nobody ended is forgotten."""
+    since = now - timedelta(seconds=forgotten_s)
+    rows = session.connection().execute(_AT_WORK, {"since": since})
+    return [(person_id, place_id) for person_id, place_id, roles in rows if role in roles]

@@ -23,6 +23,7 @@ from schemas.district import BADGE, TAG_ACTIVE
 from schemas.events import Event
 from schemas.tag_ids import TagIDError, check_lasting
 from server.models import EventRow, Mirrored, PersonRow, TagRow
+from server.recorded import Recorded
 
 log = structlog.get_logger()
 
@@ -69,9 +70,11 @@ def tag_of(event: Event) -> str | None:
         return None
 
 
-def note(session: Session, rows: Iterable[EventRow], version: int) -> None:
+def note(session: Session, rows: Iterable[Recorded], version: int) -> None:
     """Let new events change the tags that they are about."""
-    refold(session, {row.tag_id for row in rows if row.tag_id is not None}, version)
+    tag_ids = {row.tag_id for row in rows if row.tag_id is not None}
+    if tag_ids:
+        refold(session, tag_ids, version)
 
 
 def refold(session: Session, tag_ids: Collection[str], version: int) -> None:

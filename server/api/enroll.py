@@ -78,9 +78,9 @@ def enroll(said: dict[str, Any]) -> dict[str, Any]:
         raise Refusal("bad_signature")
     limits = enrol_tries.who(found.config, found.key, request.remote_addr)
     if found.database.read(lambda s: enrol_tries.is_blocked(s, found.config, limits, now)):
-        raise Refusal("too_many_tries")
+        raise Refusal("too_many_tries", retry_after_s=found.config.enrol_tries_s)
     if not found.database.write(lambda s: enrol_tries.count(s, found.config, limits, now)):
-        raise Refusal("too_many_tries")
+        raise Refusal("too_many_tries", retry_after_s=found.config.enrol_tries_s)
 
     def work(session: Session) -> PlaceRow:
         place = station_codes.redeem(session, found.key, wish, now)

@@ -20,6 +20,10 @@ _CODES = {
 }
 
 
+# In how many seconds it may be tried again, where whoever refuses does not say so himself.
+_RETRY_AFTER_S = {429: 60, 503: 5}
+
+
 class ProblemSchema(Schema):
     """What went wrong. `code` is stable, `title` is for people who write programs; `detail` and
     `errors` (by field) say more where there is more to say, and so may other members."""
@@ -36,7 +40,8 @@ class ProblemSchema(Schema):
 
 
 def refusal_as_json(refusal: Refusal) -> tuple[Response, int]:
-    """A refusal as a problem; what its context holds comes along."""
+    """A refusal as a problem; what its context holds comes along. `retry_after_s` in it is also
+    what the header `Retry-After` says."""
     return _problem(refusal.status, refusal.code, **refusal.context), refusal.status
 
 
@@ -65,4 +70,7 @@ def _problem(status: int, code: str, **more: object) -> Response:
     )
     response.status_code = status
     response.mimetype = CONTENT_TYPE
+    retry_after_s = more.get("retry_after_s", _RETRY_AFTER_S.get(status))
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
     return response

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from schemas import states
-from server import guests, outbox, promises
+from server import bulk, guests, outbox, promises
+from server.bulk import table_of
 from server.config import Config
 from server.dispatch import first_come
 from server.dispatch.situation import look
 from server.dispatch.snapshot import Job, Planner, WantedMove
 from server.models import MoveRow, RequestRow, VisitRow
-from server.visits import OPEN
+from server.one_of import one_of
+from server.outbox import Notice
+from server.visit_rows import OPEN, REQUEST_IS_OPEN, VISIT_IS_OPEN
 
 BASELINE: Planner = first_come.plan
+
+_MOVES, _REQUESTS, _VISITS = table_of(MoveRow), table_of(RequestRow), table_of(VisitRow)
+
+Columns = dict[str, Any]
 
 
 def replan(
@@ -31,142 +39,205 @@ def replan(
     3. Requests without a promise get one; a promise that cannot hold is moved, with its reason.
 
     Returns the ids of the visits of which somebody has to hear: runner, destination or promise
-    changed. Planned times that only moved with the clock are written but are no news.
+    changed. Planned times that only moved with the clock are written but are no news. Row objects
+    that the session holds are read anew when they are next looked at.
     """
+    session.flush()
+    connection = session.connection()
+    if not connection.scalar(_ANYTHING_OPEN):
+        return set()
     snapshot = look(session, config, now)
-    open_moves = _open(session, snapshot.moves)
     jobs = {job.visit_id: job for job in planner(snapshot)}
-    touched = _give_out(session, open_moves, jobs)
+    touched = _give_out(connection, snapshot.moves, jobs)
     estimates = dict(snapshot.arrivals)
     estimates.update({job.visit_id: job.done_at for job in jobs.values() if _brings(job)})
     touched |= _promise(session, config, estimates, now)
     if touched:
-        session.execute(update(VisitRow).where(VisitRow.id.in_(touched)).values(version=version))
+        session.flush()
+        connection.execute(_SET_VERSION, {"ids": list(touched), "new": version})
+    session.expire_all()
     return touched
 
 
-def _open(session: Session, wanted: Sequence[WantedMove]) -> list[MoveRow]:
-    """The rows of the open moves, after making them agree with what is wanted."""
-    open_rows = session.scalars(select(MoveRow).where(MoveRow.state == OPEN))
-    rows = {row.visit_id: row for row in open_rows}
-    legs = _legs_so_far(session, {move.visit_id for move in wanted})
-    keep = []
-    for move in wanted:
-        row = rows.pop(move.visit_id, None)
-        ordinal = legs.get(move.visit_id, 0) + 1
-        if row is None or row.ordinal != ordinal:
-            if row is not None:
-                _drop(session, row)
-            row = MoveRow(visit_id=move.visit_id, ordinal=ordinal, state=OPEN)
-            row.opened_at = move.known_at
-            session.add(row)
-        if move.to_place_id is not None or row.kind != move.kind:
-            row.to_place_id = move.to_place_id
-        row.kind, row.from_place_id = move.kind, move.from_place_id
-        keep.append(row)
-    for row in rows.values():
-        _drop(session, row)
-    session.flush()
-    return keep
-
-
-def _legs_so_far(session: Session, visit_ids: set[str]) -> dict[str, int]:
-    counts = session.execute(
-        select(MoveRow.visit_id, func.count())
-        .where(MoveRow.visit_id.in_(visit_ids), MoveRow.state != OPEN)
-        .group_by(MoveRow.visit_id)
+_SET_VERSION = update(_VISITS).where(one_of(_VISITS.c.id, "ids")).values(version=bindparam("new"))
+_AT_REST = (states.AT_BOOTH, states.REQUESTED)
+# Whether a car has to be driven or somebody waits for one: else there is nothing to plan.
+_ANYTHING_OPEN = select(
+    or_(
+        select(_VISITS.c.id).where(VISIT_IS_OPEN, _VISITS.c.state.in_(_AT_REST)).exists(),
+        select(_MOVES.c.visit_id).where(_MOVES.c.state == OPEN).exists(),
+        select(_REQUESTS.c.event_id).where(REQUEST_IS_OPEN).exists(),
     )
-    return {visit_id: count for visit_id, count in counts}  # noqa: C416 (dict() takes it for a mapping)
-
-
-def _drop(session: Session, row: MoveRow) -> None:
-    session.execute(
-        delete(MoveRow).where(
-            MoveRow.visit_id == row.visit_id,
-            MoveRow.ordinal == row.ordinal,
-            MoveRow.state == OPEN,
-        )
-    )
-
-
-_PLAN = ("runner_id", "to_place_id", "planned_start_at", "planned_done_at", "why")
-_SET_PLAN = (
-    update(MoveRow)
-    .where(
-        MoveRow.visit_id == bindparam("of_visit_id"),
-        MoveRow.ordinal == bindparam("of_ordinal"),
-        MoveRow.state == OPEN,
-    )
-    .values({name: bindparam(f"new_{name}") for name in _PLAN})
 )
 
 
-def _give_out(session: Session, moves: Sequence[MoveRow], jobs: Mapping[str, Job]) -> set[str]:
-    """Write the plan into the moves that are still open; the visits whose runner or destination
-    changed."""
-    changed, rows = set(), []
-    for move in moves:
-        job = jobs.get(move.visit_id)
-        plan = _plan_of(move, job)
-        if plan == tuple(getattr(move, name) for name in _PLAN):
-            continue
-        if plan[:2] != (move.runner_id, move.to_place_id):
-            changed.add(move.visit_id)
-        row = {f"new_{name}": value for name, value in zip(_PLAN, plan, strict=True)}
-        rows.append({"of_visit_id": move.visit_id, "of_ordinal": move.ordinal, **row})
-        session.expire(move)
-    if rows:
-        session.connection().execute(_SET_PLAN, rows)
-    return changed
+_PLAN = ("runner_id", "to_place_id", "planned_start_at", "planned_done_at", "why")
+_WANTED = ("kind", "from_place_id", *_PLAN)
+_SET = (
+    update(_MOVES)
+    .where(
+        _MOVES.c.visit_id == bindparam("of_visit_id"),
+        _MOVES.c.ordinal == bindparam("of_ordinal"),
+        _MOVES.c.state == OPEN,
+    )
+    .values({name: bindparam(f"new_{name}") for name in _WANTED})
+)
+_DROP = delete(_MOVES).where(
+    _MOVES.c.visit_id == bindparam("of_visit_id"),
+    _MOVES.c.ordinal == bindparam("of_ordinal"),
+    _MOVES.c.state == OPEN,
+)
 
 
-def _plan_of(move: MoveRow, job: Job | None) -> tuple[object, ...]:
-    if job is None:
-        return None, move.to_place_id, None, None, None
-    return job.runner_id, job.to_place_id, job.start_at, job.done_at, job.why
+def _give_out(
+    connection: Connection, wanted: Sequence[WantedMove], jobs: Mapping[str, Job]
+) -> set[str]:
+    """Make the open moves those that are wanted, with the plan in them; the visits whose runner
+    or destination changed."""
+    open_rows, legs = _known(connection, [move.visit_id for move in wanted])
+    touched, new, changed = set(), [], []
+    for move in wanted:
+        ordinal = legs.get(move.visit_id, 0) + 1
+        old = open_rows.get(move.visit_id)
+        if old is not None and old["ordinal"] == ordinal:
+            del open_rows[move.visit_id]
+        else:
+            old = None
+        row = _row_of(move, ordinal, old, jobs.get(move.visit_id))
+        if (row["runner_id"], row["to_place_id"]) != _given(move, old):
+            touched.add(move.visit_id)
+        if old is None:
+            new.append(row)
+        elif any(row[name] != old[name] for name in _WANTED):
+            changed.append(row)
+    _drop(connection, open_rows.values())
+    if changed:
+        connection.execute(_SET, [_marked(row) for row in changed])
+    bulk.append(connection, _MOVES, new)
+    return touched
+
+
+_KNOWN = select(*(_MOVES.c[name] for name in ("visit_id", "ordinal", "state", *_WANTED))).where(
+    or_(_MOVES.c.state == OPEN, one_of(_MOVES.c.visit_id, "ids"))
+)
+
+
+def _known(
+    connection: Connection, visit_ids: Sequence[str]
+) -> tuple[dict[str, Columns], dict[str, int]]:
+    """All open moves by visit, and how many drives each of these visits has behind it."""
+    rows = connection.execute(_KNOWN, {"ids": visit_ids}).mappings()
+    open_rows: dict[str, Columns] = {}
+    legs: dict[str, int] = {}
+    for row in rows:
+        if row["state"] == OPEN:
+            open_rows[row["visit_id"]] = dict(row)
+        else:
+            legs[row["visit_id"]] = legs.get(row["visit_id"], 0) + 1
+    return open_rows, legs
+
+
+def _row_of(move: WantedMove, ordinal: int, old: Columns | None, job: Job | None) -> Columns:
+    row: Columns = {
+        "visit_id": move.visit_id,
+        "ordinal": ordinal,
+        "kind": move.kind,
+        "state": OPEN,
+        "from_place_id": move.from_place_id,
+        "to_place_id": _given(move, old)[1],
+        "opened_at": move.known_at,
+        "runner_id": None,
+        "planned_start_at": None,
+        "planned_done_at": None,
+        "why": None,
+    }
+    if job is not None:
+        plan = (job.runner_id, job.to_place_id, job.start_at, job.done_at, job.why)
+        row.update(zip(_PLAN, plan, strict=True))
+    return row
+
+
+def _given(move: WantedMove, old: Columns | None) -> tuple[str | None, str | None]:
+    """Runner and destination that the move has before the plan: where it is open already and goes
+    to whichever lot is picked, the one that was picked last."""
+    if old is None:
+        return None, move.to_place_id
+    is_new_drive = move.to_place_id is not None or old["kind"] != move.kind
+    return old["runner_id"], move.to_place_id if is_new_drive else old["to_place_id"]
+
+
+def _marked(row: Columns) -> Columns:
+    return {
+        "of_visit_id": row["visit_id"],
+        "of_ordinal": row["ordinal"],
+        **{f"new_{name}": row[name] for name in _WANTED},
+    }
+
+
+def _drop(connection: Connection, rows: Iterable[Columns]) -> None:
+    gone = [{"of_visit_id": row["visit_id"], "of_ordinal": row["ordinal"]} for row in rows]
+    if gone:
+        connection.execute(_DROP, gone)
 
 
 def _brings(job: Job) -> bool:
     return job.kind == states.RETRIEVE
 
 
+# What was promised is kept once the car stands ready, also when nobody came for it.
+_KEPT = (states.READY, states.REPARKING)
+_ASKED = (
+    select(
+        _REQUESTS.c.event_id,
+        _REQUESTS.c.visit_id,
+        _REQUESTS.c.booth_id,
+        _REQUESTS.c.wanted_at,
+        _VISITS.c.car,
+        _VISITS.c.place_id,
+        _VISITS.c.guest_ref,
+        _VISITS.c.language,
+        promises.told_by(_REQUESTS).label("told_by"),
+    )
+    .join(_VISITS, _VISITS.c.id == _REQUESTS.c.visit_id)
+    .where(REQUEST_IS_OPEN, _VISITS.c.is_open, _VISITS.c.car.not_in(_KEPT))
+)
+
+
 def _promise(
     session: Session, config: Config, estimates: Mapping[str, datetime], now: datetime
 ) -> set[str]:
-    wanted = session.execute(
-        select(RequestRow, VisitRow)
-        .join(VisitRow, VisitRow.id == RequestRow.visit_id)
-        .where(RequestRow.status == OPEN, VisitRow.is_open, VisitRow.car.not_in(_KEPT))
-        .order_by(RequestRow.event_id)
-    ).all()
-    standing = promises.current(session, [request.event_id for request, _ in wanted])
-    touched = set()
-    for request, visit in wanted:
-        estimate = _estimate(request, visit, estimates, now)
+    asked = sorted(session.connection().execute(_ASKED), key=lambda request: request.event_id)
+    touched, late = set(), []
+    for request in asked:
+        estimate = _estimate(request, estimates, now)
         if estimate is None:
             continue
-        promise = promises.keep_or_move(
-            session, config, request, standing.get(request.event_id), estimate, now
-        )
+        promise = promises.keep_or_move(session, config, request, request.told_by, estimate, now)
         if promise is not None:
-            touched.add(visit.id)
-            if promise.reason == promises.LATE and guests.has_phone(session, visit.guest_ref):
-                # One text about lateness a request: the page shows every further change.
-                cause = request.event_id
-                outbox.enqueue(session, visit.id, outbox.DELAYED, visit.language, cause, now)
+            touched.add(request.visit_id)
+            if promise.reason == promises.LATE:
+                late.append(request)
+    _tell_late(session, late, now)
     return touched
 
 
-# What was promised is kept once the car stands ready, also when nobody came for it.
-_KEPT = (states.READY, states.REPARKING)
+def _tell_late(session: Session, late: Sequence[Row[*tuple[Any, ...]]], now: datetime) -> None:
+    """One text about lateness a request: the page shows every further change."""
+    reached = guests.with_phone(session, {request.guest_ref for request in late})
+    notices = [
+        Notice(request.visit_id, outbox.DELAYED, request.language, request.event_id)
+        for request in late
+        if request.guest_ref in reached
+    ]
+    outbox.enqueue(session, notices, now)
 
 
 def _estimate(
-    request: RequestRow, visit: VisitRow, estimates: Mapping[str, datetime], now: datetime
+    request: Row[*tuple[Any, ...]], estimates: Mapping[str, datetime], now: datetime
 ) -> datetime | None:
     """When the car can be ready; None while nobody can say (no runner is at work)."""
-    wanted = max(now, request.wanted_at or now)
-    if visit.car == states.AT_BOOTH and visit.place_id == request.booth_id:
+    wanted: datetime = max(now, request.wanted_at or now)
+    if request.car == states.AT_BOOTH and request.place_id == request.booth_id:
         return wanted
-    estimate = estimates.get(visit.id)
+    estimate = estimates.get(request.visit_id)
     return None if estimate is None else max(estimate, wanted)

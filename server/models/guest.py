@@ -25,3 +25,19 @@ class GuestRow(Table):
     plate_index: Mapped[str | None]
     phone_index: Mapped[str | None]
     received_at: Mapped[datetime]
+
+
+class OtherGuestRow(Table):
+    """A record that came for an event which names another one: kept apart, and never used.
+
+    `digest` is the record's own (see `schemas.guest`), `sealed` is sealed as in `GuestRow`.
+    """
+
+    __tablename__ = "other_guests"
+    __table_args__ = (Index("ix_other_guests_visit_id", "visit_id"),)
+
+    ref: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    visit_id: Mapped[str]
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from schemas.events import restore_event
 from schemas.visit import Fact, order_key
+from server import event_times
 from server.models import EventRow, JournalRow, PersonRow, PlaceRow, VisitRow
 
 
@@ -20,7 +21,9 @@ from server.models import EventRow, JournalRow, PersonRow, PlaceRow, VisitRow
 class FactLine:
     """One event of a visit. `time_source`: wall, anchored or received, see `EventRow`.
 
-    `station_id` None: it was recorded in the cloud. `data` is what the event itself says.
+    `station_id` None: it was recorded in the cloud. `data` is what the event itself says. Where
+    nobody knows when it was (`received`), it was after `after` and before `before`, as far as
+    these are known.
     """
 
     event_id: str
@@ -34,6 +37,8 @@ class FactLine:
     station_id: str | None
     actor_name: str | None
     data: Mapping[str, Any]
+    after: datetime | None = None
+    before: datetime | None = None
 
 
 def fact_lines(session: Session, visit_ids: Collection[str]) -> dict[str, list[FactLine]]:
@@ -51,6 +56,7 @@ def fact_lines(session: Session, visit_ids: Collection[str]) -> dict[str, list[F
         assert row.visit_id is not None
         event = restore_event(json.loads(row.line))
         key = order_key(Fact(row.journal_id, event, row.at))
+        after, before = _bounds(session, row)
         line = FactLine(
             event_id=row.event_id,
             type=row.type,
@@ -63,9 +69,17 @@ def fact_lines(session: Session, visit_ids: Collection[str]) -> dict[str, list[F
             station_id=station_id,
             actor_name=actor_name or row.actor,
             data=event.data,
+            after=after,
+            before=before,
         )
         found.setdefault(row.visit_id, []).append((key, line))
     return {
         visit_id: [line for _, line in sorted(pairs, key=lambda pair: pair[0])]
         for visit_id, pairs in found.items()
     }
+
+
+def _bounds(session: Session, row: EventRow) -> tuple[datetime | None, datetime | None]:
+    if row.time_source != event_times.RECEIVED:
+        return None, None
+    return event_times.bounds(session, row.journal_id, row.seq)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas import states
-from server import visits
+from server import guests, visits
 from server.models import MoveRow, PersonRow, PromiseRow, RequestRow, VisitRow
 from server.reports.card_alarms import CardLine, cards_of
 from server.reports.fact_lines import FactLine, fact_lines
@@ -37,7 +37,8 @@ class MoveLine:
 class VisitStory:
     """A visit and all that belongs to it. `odd`: the reasons of events that do not fit.
 
-    `key_holder`: the name of the person who has the key, if a person has it.
+    `key_holder`: the name of the person who has the key, if a person has it. `has_other_guest`:
+    a guest record was set apart, because its event names another one.
     """
 
     visit: VisitRow
@@ -49,6 +50,7 @@ class VisitStory:
     promises: Sequence[PromiseRow]
     messages: Sequence[MessageLine]
     cards: Sequence[CardLine]
+    has_other_guest: bool
 
 
 def visit_story(session: Session, visit_id: str) -> VisitStory:
@@ -72,6 +74,7 @@ def visit_story(session: Session, visit_id: str) -> VisitStory:
         ).all(),
         messages=messages_of(session, visit_id),
         cards=cards_of(session, visit_id),
+        has_other_guest=guests.has_other(session, visit_id),
     )
 
 

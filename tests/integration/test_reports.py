@@ -332,6 +332,7 @@ def test_no_get_changes_a_row(shown: Evening, looking: FlaskClient) -> None:
     names = {
         "visit_id": shown.held.id,
         "token": links.token_of(KEY, shown.late.id),
+        "sha256": "0" * 64,
         "filename": "dist/manifest.json",
         "_anything": "nothing/here",
     }

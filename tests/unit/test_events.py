@@ -122,6 +122,9 @@ def test_every_event_of_a_visit_names_the_visit_and_its_step(kind: str) -> None:
         events.CAR_TAKEN: {"move": "park", "to_place_id": "lote"},
         events.VISIT_HANDED_OVER: {"proof": "code"},
         events.VISIT_RESOLVED: {"state": "parked", "place_id": "lote", "reason": "seen"},
+        events.VISIT_PHOTOGRAPHED: {
+            "photos": [{"sha256": "a" * 64, "bytes": 1, "media_type": "image/jpeg"}]
+        },
     }.get(kind, {})
     assert read_event({**BODY, "type": kind, "data": data}).visit_id == VISIT
     for change in ({"visit_id": None}, {"step": 0}):

@@ -32,11 +32,6 @@ def config() -> Config:
     return replace(load_config(), promise_slack_percent=25, promise_slack_s=120, promise_move_s=120)
 
 
-def promised(ready_by: datetime) -> PromiseRow:
-    """A promise that was made before."""
-    return PromiseRow(ready_from=ready_by - timedelta(minutes=5), ready_by=ready_by)
-
-
 def test_a_window_begins_at_the_estimate_and_is_wider_the_farther_it_is_away(
     config: Config,
 ) -> None:
@@ -70,8 +65,8 @@ def test_a_promise_stands_until_it_cannot_hold(
     is_moved: bool,
 ) -> None:
     session = _Session()
-    before = promised(NOW + timedelta(minutes=10))
-    estimate = before.ready_by + timedelta(seconds=late_s)
+    before = NOW + timedelta(minutes=10)
+    estimate = before + timedelta(seconds=late_s)
     made = keep_or_move(session, config, REQUEST, before, estimate, NOW)  # type: ignore[arg-type]
     assert (made is not None) is is_moved
     assert [row.reason for row in session.added] == ([LATE] if is_moved else [])
