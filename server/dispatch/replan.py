@@ -92,8 +92,8 @@ _DROP = delete(_MOVES).where(
 def _give_out(
     connection: Connection, wanted: Sequence[WantedMove], jobs: Mapping[str, Job]
 ) -> set[str]:
-    """Make the open moves those that are wanted, with the plan in them; the visits whose runner
-    or destination changed."""
+    """Make the open moves those that are wanted, with the plan in them; the visits whose runner,
+    destination or reason changed."""
     open_rows, legs = _known(connection, [move.visit_id for move in wanted])
     touched, new, changed = set(), [], []
     for move in wanted:
@@ -104,7 +104,7 @@ def _give_out(
         else:
             old = None
         row = _row_of(move, ordinal, old, jobs.get(move.visit_id))
-        if (row["runner_id"], row["to_place_id"]) != _given(move, old):
+        if (row["runner_id"], row["to_place_id"], row["why"]) != _given(move, old):
             touched.add(move.visit_id)
         if old is None:
             new.append(row)
@@ -157,13 +157,14 @@ def _row_of(move: WantedMove, ordinal: int, old: Columns | None, job: Job | None
     return row
 
 
-def _given(move: WantedMove, old: Columns | None) -> tuple[str | None, str | None]:
-    """Runner and destination that the move has before the plan: where it is open already and goes
-    to whichever lot is picked, the one that was picked last."""
+def _given(move: WantedMove, old: Columns | None) -> tuple[str | None, str | None, str | None]:
+    """Runner, destination and reason that the move has before the plan: where it is open already
+    and goes to whichever lot is picked, the one that was picked last."""
     if old is None:
-        return None, move.to_place_id
+        return None, move.to_place_id, None
     is_new_drive = move.to_place_id is not None or old["kind"] != move.kind
-    return old["runner_id"], move.to_place_id if is_new_drive else old["to_place_id"]
+    to_place_id = move.to_place_id if is_new_drive else old["to_place_id"]
+    return old["runner_id"], to_place_id, old["why"]
 
 
 def _marked(row: Columns) -> Columns:

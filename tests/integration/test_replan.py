@@ -13,7 +13,9 @@ from schemas import states
 from schemas.problems import Refusal
 from server import outbox, requests
 from server.database import Database
+from server.dispatch import first_come
 from server.dispatch.replan import replan
+from server.dispatch.snapshot import Job, Planner, Snapshot
 from server.district import load_district, next_version
 from server.models import EventRow, MessageRow, MoveRow, PromiseRow, VisitRow
 from tests.cloud_kit import CloudKit
@@ -34,10 +36,10 @@ def story(kit: CloudKit) -> Story:
     return Story(kit.database, kit.config)
 
 
-def plan_again(story: Story) -> set[str]:
+def plan_again(story: Story, planner: Planner = first_come.plan) -> set[str]:
     """What the worker does when time has passed."""
     return story.database.write(
-        lambda session: replan(session, story.config, next_version(session), story.now)
+        lambda session: replan(session, story.config, next_version(session), story.now, planner)
     )
 
 
@@ -67,6 +69,18 @@ def test_a_plan_that_says_the_same_is_no_news(story: Story) -> None:
     story.receive("herrera")
     story.wait(seconds=5)
     assert plan_again(story) == set()
+
+
+def test_another_reason_for_the_same_plan_is_news(kit: CloudKit, story: Story) -> None:
+    visit = story.receive("herrera")
+    assert open_move(kit).why == first_come.WHY_NEAREST
+
+    def with_another_reason(snapshot: Snapshot) -> list[Job]:
+        return [replace(job, why=first_come.WHY_FIRST_BACK) for job in first_come.plan(snapshot)]
+
+    # Screens show it to the runner.
+    assert plan_again(story, with_another_reason) == {visit.id}
+    assert open_move(kit).why == first_come.WHY_FIRST_BACK
 
 
 def test_a_request_for_the_kerb_where_the_car_stands_needs_no_drive(
