@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from reader_agent.terms import check_terms, terms_of
 from schemas.visit import Visit
-from server import downlink, visits
+from server import downlink
 from server.models import VisitRow
+from server.visit_rows import columns_of
 from tests.simulation.booth import BoothMachine
 from tests.simulation.cloud import CloudMachine
 
@@ -45,14 +46,12 @@ def disagreements(machines: Mapping[str, BoothMachine], cloud: CloudMachine) -> 
     found = []
     for machine in machines.values():
         mirror = machine.station._mirror
-        refused = _with_refused_events(machine)
         known = {visit.id: visit for visit in mirror.visits()}
         found += [f"{machine.station_id} lacks {one}" for one in sorted(rows.keys() - known.keys())]
         found += [
-            f"{machine.station_id} still has {one}"
-            for one in sorted(known.keys() - rows.keys() - refused)
+            f"{machine.station_id} still has {one}" for one in sorted(known.keys() - rows.keys())
         ]
-        for visit_id in sorted((rows.keys() & known.keys()) - refused):
+        for visit_id in sorted(rows.keys() & known.keys()):
             found += [
                 f"{machine.station_id}: {visit_id}: {what}"
                 for what in _differences(known[visit_id], rows[visit_id])
@@ -62,16 +61,6 @@ def disagreements(machines: Mapping[str, BoothMachine], cloud: CloudMachine) -> 
                 mine = None if terms is None else asdict(terms)
                 found.append(f"{machine.station_id}: terms of {visit_id}: {mine}")
     return found
-
-
-def _with_refused_events(machine: BoothMachine) -> set[str]:
-    """The visits of which the cloud refused an event of this station, and the station knows it:
-    its screen says so, and a person has to look. (The card was an old copy, and had grown past
-    what the cloud has of its journal.)"""
-    rows = machine.station._db.rows(
-        "SELECT visit_id FROM event WHERE verdict = 'refused' AND visit_id IS NOT NULL"
-    )
-    return {row["visit_id"] for row in rows}
 
 
 def _of_cloud(cloud: CloudMachine) -> tuple[dict[str, VisitRow], dict[str, Any]]:
@@ -88,6 +77,6 @@ def _of_cloud(cloud: CloudMachine) -> tuple[dict[str, VisitRow], dict[str, Any]]
 def _differences(visit: Visit, row: VisitRow) -> list[str]:
     return [
         f"{name} is {value} here, {getattr(row, name)} in the cloud"
-        for name, value in visits._columns(visit).items()
+        for name, value in columns_of(visit).items()
         if getattr(row, name) != value
     ]

@@ -13,8 +13,9 @@ from server.database import Database
 from server.district import load_district
 from server.ingest import Batch, Receipt, ingest
 from server.rebuild import folded_rows
+from tests.simulation.beginning import database_at, empty_database
 from tests.simulation.booth import Broken
-from tests.simulation.cloud import CloudMachine, empty_database
+from tests.simulation.cloud import CloudMachine
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ def check_any_order(
     """Feed every journal in another interleaving, other batches and with repetitions; the visits
     must come out the same but for times, which a late receipt may leave less well known."""
     path = folder / "again.sqlite3"
-    path.write_bytes(empty_database(folder))
-    again = Database(f"sqlite:///{path}")
+    path.write_bytes(empty_database())
+    again = database_at(path)
     try:
         again.write(lambda session: load_district(session, district))
         _feed(cloud, again, _journals(cloud), numbers, now)

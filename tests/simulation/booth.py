@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from reader_agent.cloud import Cloud
 from reader_agent.cloud_client import CloudClient
 from reader_agent.config import Config, Limits
 from reader_agent.presence import Arrival
@@ -21,14 +22,11 @@ from schemas.district import Place
 from schemas.events import EventError, read_event
 from schemas.ids import uuid7
 from schemas.problems import Refusal
-from schemas.signing import public_key_of
 from tests.simulation.clocks import StationClock
 from tests.simulation.disk import AgentKilled, Disk
 from tests.simulation.hub import Hub
-from tests.simulation.network import Line
+from tests.simulation.network import Direct, Line, Pool
 from tests.simulation.trace import Trace
-
-OVERTAKEN = "journal_ahead"
 
 
 class Down(Exception):
@@ -55,6 +53,16 @@ class Image:
     lines: Mapping[int, bytes]
 
 
+def station_id_of(place_id: str) -> str:
+    """The station at a place."""
+    return f"{place_id}-1"
+
+
+def private_key_of(station_id: str) -> bytes:
+    """What a station signs with."""
+    return hashlib.sha256(station_id.encode()).digest()
+
+
 class BoothMachine:
     """The Raspberry Pi at one place. `start` and `kill` from hub timers only."""
 
@@ -66,14 +74,15 @@ class BoothMachine:
         place: Place,
         folder: Path,
         line: Callable[[str], Line],
+        *,
+        is_http: bool,
     ) -> None:
         self.place_id = place.id
         self.is_booth = place.kind == "booth"
-        self.station_id = f"{place.id}-1"
+        self.station_id = station_id_of(place.id)
         self.clock = StationClock(hub, place.id)
         self.disk = Disk(folder / place.id, numbers.random)
         self.line = line(self.station_id)
-        self.private_key = hashlib.sha256(self.station_id.encode()).digest()
         role: Literal["booth", "lot"] = "booth" if self.is_booth else "lot"
         self.config = Config(
             station_id=self.station_id,
@@ -85,20 +94,12 @@ class BoothMachine:
             readers=(),
             limits=replace(Limits(), batch_events=numbers.choice((1, 3, 20, 500))),
         )
-        self.is_overtaken_known = False
-        self.aside = 0
-        self.lost: set[str] = set()
         self._hub = hub
         self._trace = trace
         self._numbers = numbers
         self._station: Station | None = None
         self._sync: Sync | None = None
-        self._first_line = line
-
-    @property
-    def public_key(self) -> bytes:
-        """What the cloud knows this station by."""
-        return public_key_of(self.private_key)
+        self._is_http = is_http
 
     @property
     def is_up(self) -> bool:
@@ -131,13 +132,18 @@ class BoothMachine:
             self.disk.release()
             self._hub.after(10.0, self.start)
             return
-        cloud = CloudClient(self.config, self.private_key, station.now)
-        cloud._pool = self.line  # type: ignore[assignment]
-        self._sync = station.sync_with(cloud)
+        self._sync = station.sync_with(self._cloud(station))
         for thread in self._sync._threads:
             thread._work = self._mortal(thread._work)  # type: ignore[attr-defined]
         self._sync.start()
         self._trace.note(self.station_id, f"started with {len(self.disk.journal.now)} events")
+
+    def _cloud(self, station: Station) -> Cloud:
+        if not self._is_http:
+            return Direct(self.line)
+        client = CloudClient(self.config, private_key_of(self.station_id), station.now)
+        client._pool = Pool(self.line)  # type: ignore[assignment]
+        return client
 
     def kill(self) -> None:
         """kill -9, or the plug."""
@@ -250,17 +256,6 @@ class BoothMachine:
         # Not only what came later is gone: two old copies can be of two stories.
         self.disk.journal.now = dict(image.lines)
         self._trace.note(self.station_id, f"card set back to event {len(image.lines)}")
-
-    def set_aside(self) -> None:
-        """A technician takes the old journal off and lets a new one begin."""
-        assert not self.is_up
-        self.aside += 1
-        for suffix in ("", "-wal"):
-            path = self.disk.path.with_name(self.disk.path.name + suffix)
-            if path.exists():
-                path.rename(path.with_name(f"aside-{self.aside}{suffix}"))
-        self.disk.journal_id = None
-        self._trace.note(self.station_id, "journal set aside")
 
     def write_foreign(self, kind: str) -> None:
         """Put a line into the journal that this version of the agent would not write: of another

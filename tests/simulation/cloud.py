@@ -1,10 +1,8 @@
-"""The cloud's machine: the real application, database and worker, and how they are killed."""
+"""The cloud's machine: the real database, exchanges and worker, and how they are killed."""
 
 from __future__ import annotations
 
-import io
 import random
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -15,48 +13,29 @@ from typing import Any
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import event
 
-from schemas import district as districts
 from schemas.catalog import Catalog
-from server.app import Services, create_app
+from server.app import Services
 from server.config import load_config
-from server.district import load_district
-from server.migrate import upgrade
+from server.master_key import load_master_key
 from server.sending import Sender, send_due
 from server.sms import gateway as carriers
 from server.sms.gateway import Outcome
-from server.stations import add_station
 from server.version_watch import LOOK_EVERY_S, VersionWatch
 from server.worker import replan_district
+from tests.simulation.beginning import database_at
 from tests.simulation.clocks import WorldClock
+from tests.simulation.door import Application, Exchanges
 from tests.simulation.hub import SECOND, Event, Hub, Task
 from tests.simulation.network import Call, Reply
 from tests.simulation.trace import Trace
 
 GROUP = "cloud"
-REQUEST_S = 15.0
-"""What a request's time-out leaves beside its long poll (`Limits.request_timeout_s`)."""
 MASTER_KEY = "07" * 32
 _READ_ONLY = "valet_read_only"
 
 
 class CloudKilled(BaseException):
     """The cloud's process is gone."""
-
-
-_MIGRATED: list[bytes] = []
-
-
-def empty_database(folder: Path) -> bytes:
-    """The bytes of a migrated database without a row; made once for a process."""
-    if not _MIGRATED:
-        path = folder / "template.sqlite3"
-        upgrade(f"sqlite:///{path}")
-        connection = sqlite.connect(path)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
-        connection.close()
-        _MIGRATED.append(path.read_bytes())
-        path.unlink()
-    return _MIGRATED[0]
 
 
 class Carrier:
@@ -88,15 +67,24 @@ class Carrier:
 
 
 class CloudMachine:
-    """One process that serves and works. `hold_s`: how long it sits on a long poll without news."""
+    """One process that serves and works. `hold_s`: how long it sits on a long poll without news;
+    `news_s`: how long news wait before it tells those who wait for them."""
 
     def __init__(
-        self, hub: Hub, trace: Trace, numbers: random.Random, folder: Path, hold_s: float
+        self,
+        hub: Hub,
+        trace: Trace,
+        numbers: random.Random,
+        folder: Path,
+        loaded: bytes,
+        *,
+        news_s: float,
+        is_http: bool,
     ) -> None:
         folder.mkdir(parents=True)
         (folder / "master.key").write_text(MASTER_KEY)
         path = folder / "server.sqlite3"
-        path.write_bytes(empty_database(folder.parent))
+        path.write_bytes(loaded)
         config = replace(load_config(), data_dir=folder, database_url=f"sqlite:///{path}")
         self.config = config
         self.carrier = Carrier(hub, numbers)
@@ -109,11 +97,16 @@ class CloudMachine:
         self._trace = trace
         self._numbers = numbers
         self._clock = WorldClock(hub)
-        self._hold_s = hold_s
-        self._app = create_app(config)
-        self.services: Services = self._app.extensions["valet"]
-        self.database = self.services.database
-        self.key = self.services.key
+        self._news_s = news_s
+        self.database = database_at(path)
+        self.key = load_master_key(config.key_file)
+        self.services = Services(
+            config, self.database, self.key, _catalog(), VersionWatch(self.database)
+        )
+        self._listeners: dict[str, Callable[..., Any]] = {
+            "before_cursor_execute": self._at_statement,
+            "commit": self._at_commit,
+        }
         self._holding: dict[Task, tuple[Event, int]] = {}
         self._answers: dict[Task, Callable[[Reply | None], None]] = {}
         self._calls: dict[Task, Call] = {}
@@ -123,19 +116,9 @@ class CloudMachine:
         self._worker_number = 0
         self.look = sqlite.connect(path, isolation_level=None)
         self.look.row_factory = sqlite.Row
-        event.listen(self.database.engine, "before_cursor_execute", self._at_statement)
-        event.listen(self.database.engine, "commit", self._at_commit)
-
-    def load(self, district: districts.District, stations: dict[str, tuple[str, bytes]]) -> None:
-        """Load a district and let stations in: id → place and public key."""
-        now = self._clock.now()
-        self.database.write(lambda session: load_district(session, district))
-        for station_id, (place_id, public_key) in stations.items():
-            self.database.write(
-                lambda session, who=station_id, where=place_id, key=public_key: add_station(
-                    session, who, where, key.hex(), now
-                )
-            )
+        self._door = Application(self.services) if is_http else Exchanges(self.look, self._wait)
+        for name, listener in self._listeners.items():
+            event.listen(self.database.engine, name, listener)
 
     # The door.
 
@@ -150,11 +133,11 @@ class CloudMachine:
     def _serve(self, call: Call, take: Callable[[Reply | None], None]) -> None:
         task = self._hub.current()
         try:
-            reply = self._handle(call)
-            if self._is_dying:
-                raise CloudKilled
+            reply = self._door.answer(self.services, call)
+            self._live_on()
         except CloudKilled:
             self._die_soon()
+            take(None)
             return
         finally:
             self._answers.pop(task, None)
@@ -164,30 +147,12 @@ class CloudMachine:
             self._trace.note("cloud", f"500 for {call.station}")
         take(reply)
 
-    def _handle(self, call: Call) -> Reply:
-        status = [0]
-        headers: dict[str, str] = {}
-
-        def start_response(line: str, found: list[tuple[str, str]], _error: Any = None) -> Any:
-            status[0] = int(line.split(" ", 1)[0])
-            headers.update(found)
-            return None
-
-        chunks = self._app.wsgi_app(_environ(call), start_response)
-        try:
-            content = b"".join(chunks)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
-        return Reply(status[0], headers, content)
-
     def hold(self, _look_every_s: float) -> None:
-        """A long poll waits for its next look: until there is news, or for `hold_s` without."""
+        """A long poll of the application waits for its next look: until there is news, or for
+        as long as its sender lets it."""
         task = self._hub.current()
-        call = self._calls[task]
         if task not in self._holding:
-            hold_s = self._hold_s if call.wait_s > self._hold_s else call.wait_s - REQUEST_S
+            hold_s = self._calls[task].hold_s
             self._holding[task] = (Event(self._hub), self._hub.now_ns + round(hold_s * SECOND))
             # The first look may have been at a version that was read a moment before.
             self._hub.sleep(LOOK_EVERY_S)
@@ -196,11 +161,24 @@ class CloudMachine:
         news.clear()
         news.wait(max(LOOK_EVERY_S, (until_ns - self._hub.now_ns) / SECOND))
 
+    def _wait(self, call: Call, cursor: int) -> None:
+        """The same for a plain call."""
+        news, until_ns = Event(self._hub), self._hub.now_ns + round(call.hold_s * SECOND)
+        self._holding[self._hub.current()] = (news, until_ns)
+        while self.newest() <= cursor and self._hub.now_ns < until_ns:
+            news.clear()
+            news.wait((until_ns - self._hub.now_ns) / SECOND)
+
+    def newest(self) -> int:
+        """The district's version."""
+        (row,) = self.look.execute("SELECT version FROM districts").fetchall()
+        return int(row[0])
+
     def _look_for_news(self) -> None:
         self._is_looking = False
-        (row,) = self.look.execute("SELECT version FROM districts").fetchall() or [(0,)]
-        if row[0] != self.version:
-            self.version = row[0]
+        version = self.newest()
+        if version != self.version:
+            self.version = version
             for news, _ in list(self._holding.values()):
                 news.set()
         self._work.set()
@@ -223,7 +201,7 @@ class CloudMachine:
 
     def plan(self) -> None:
         """The worker's other round: plan anew because time has passed."""
-        if self.is_up:
+        if self.is_up and self.look.execute("SELECT 1 FROM visits WHERE is_open").fetchone():
             self._hub.spawn("planning", lambda: self._run(self._replan), GROUP)
 
     def _replan(self) -> None:
@@ -232,14 +210,19 @@ class CloudMachine:
     def _run(self, work: Callable[[], None]) -> None:
         try:
             work()
+            self._live_on()
         except CloudKilled:
             self._die_soon()
 
     def _send_on(self, sender: Sender) -> None:
         while True:
             self._work.clear()
-            send_due(sender, self._clock.now, lambda: False)
-            self._work.wait(self._next_due_s())
+            if self._next_due_s() <= 0:
+                send_due(sender, self._clock.now, lambda: False)
+                self._live_on()
+            left_s = self._next_due_s()
+            # What is due and not sent is in dispute: whoever settles it writes, and wakes us.
+            self._work.wait(left_s if left_s > 0 else 600.0)
             self._hub.sleep(0.5)
 
     def _next_due_s(self) -> float:
@@ -250,9 +233,7 @@ class CloudMachine:
         if row["at"] is None:
             return 3600.0
         due = datetime.fromisoformat(row["at"]).replace(tzinfo=self._clock.now().tzinfo)
-        left_s = (due - self._clock.now()).total_seconds()
-        # What is due and not sent is in dispute: whoever settles it writes, and wakes us.
-        return left_s if left_s > 0 else 600.0
+        return (due - self._clock.now()).total_seconds()
 
     # Its end, and its beginning.
 
@@ -273,9 +254,7 @@ class CloudMachine:
         """Begin again, with nothing but the database."""
         if self.is_up:
             return
-        watch = VersionWatch(self.database)
-        self.services = replace(self.services, watch=watch)
-        self._app.extensions["valet"] = self.services
+        self.services = replace(self.services, watch=VersionWatch(self.database))
         self.is_up = True
         self._trace.note("cloud", "started")
         self.start()
@@ -287,21 +266,31 @@ class CloudMachine:
             return None
         try:
             done = work()
-            if self._is_dying:
-                raise CloudKilled
+            self._live_on()
         except CloudKilled:
             self._trace.note("cloud", f"died during {name}")
             self._die_soon()
             return None
         return done
 
+    def mend(self) -> None:
+        """Let nothing kill it any more, and let it run. In the main greenlet only."""
+        self.kill_in = self.kill_at_commit = None
+        if self._is_dying:
+            self.kill()
+        self.restart()
+
+    def _live_on(self) -> None:
+        """Does nothing for who is alive: a commit may have been the last thing that was done."""
+        if self._is_dying:
+            raise CloudKilled
+
     def _die_soon(self) -> None:
         self._hub.at(self._hub.now_ns, self.kill)
         self._hub.after(self._numbers.uniform(1.0, 30.0), self.restart)
 
     def _at_statement(self, *_arguments: object) -> None:
-        if self._is_dying:
-            raise CloudKilled
+        self._live_on()
         if self.kill_in is not None:
             self.kill_in -= 1
             if self.kill_in <= 0:
@@ -319,10 +308,12 @@ class CloudMachine:
         self.commits += 1
         if not self._is_looking:
             self._is_looking = True
-            self._hub.after(LOOK_EVERY_S, self._look_for_news)
+            self._hub.after(self._news_s, self._look_for_news)
 
     def close(self) -> None:
         """Let the database go."""
+        for name, listener in self._listeners.items():
+            event.remove(self.database.engine, name, listener)
         self.look.close()
         self.database.close()
 
@@ -332,28 +323,3 @@ def _catalog() -> Catalog:
     import server
 
     return Catalog(Path(server.__file__).parent / "translations", "driver")
-
-
-def _environ(call: Call) -> dict[str, Any]:
-    named = {f"HTTP_{name.upper().replace('-', '_')}": text for name, text in call.headers.items()}
-    return {
-        **named,
-        "CONTENT_TYPE": call.headers.get("Content-Type", ""),
-        "CONTENT_LENGTH": str(len(call.body)),
-        "REQUEST_METHOD": "POST",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": call.path,
-        "QUERY_STRING": "",
-        "SERVER_NAME": "cloud",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": "cloud",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(call.body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }

@@ -42,12 +42,14 @@ class Disk:
         self.journals: dict[str, Committed] = {}
         self.journal_id: str | None = None
         self.commits = 0
+        self.on_commit: Callable[[], object] = lambda: None
         self.last_line: bytes | None = None
         self.is_full = False
         self.kill_in: int | None = None
         self.is_dead = False
         self._coin = coin
         self._staged: list[tuple[int, bytes]] = []
+        self._renamed: str | None = None
         self._crash: dict[str, bytes] = {}
         self._connections: list[sqlite3.Connection] = []
 
@@ -61,6 +63,7 @@ class Disk:
         self._connections.append(connection)
         self.is_dead = False
         self._staged.clear()
+        self._renamed = None
         row = connection.execute("SELECT value FROM meta WHERE key = 'journal_id'").fetchone()
         self.journal_id = None if row is None else str(row[0])
         return DiskConnection(connection, self)
@@ -88,19 +91,23 @@ class Disk:
         if sql.startswith("INSERT INTO event "):
             self._staged.append((parameters[0], parameters[3]))
         elif sql.startswith("INSERT INTO meta VALUES ('journal_id'"):
-            self.journal_id = str(parameters[0])
+            self._renamed = str(parameters[0])
         return False
 
     def after(self, sql: str) -> None:
         """A statement was carried out."""
         if sql == "COMMIT":
             self.commits += 1
+            if self._renamed is not None:
+                self.journal_id, self._renamed = self._renamed, None
             for seq, line in self._staged:
                 self.journal.add(seq, line)
                 self.last_line = line
             self._staged.clear()
+            self.on_commit()
         elif sql == "ROLLBACK":
             self._staged.clear()
+            self._renamed = None
 
     def die(self) -> None:
         """The process ends here: what is in the files now is what the next one finds."""

@@ -71,8 +71,7 @@ class Faults:
     def stop(self) -> None:
         """Everything works again from now on; what was broken is repaired, as far as it can be."""
         self._is_on = False
-        self._cloud.kill_in = self._cloud.kill_at_commit = None
-        self._cloud.restart()
+        self._cloud.mend()
         self._cloud.carrier.trouble = 0.0
         self._cloud.carrier.after_send = None
         for machine in self._machines.values():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
@@ -22,14 +22,13 @@ class TaskEnded(BaseException):
     """Thrown into a task whose process was killed."""
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class Timer:
     """Something that happens at `when_ns`; equal times happen in the order they were set."""
 
     when_ns: int
-    number: int
-    action: Callable[[], None] | None = field(compare=False)
-    group: str = field(compare=False, default="")
+    action: Callable[[], None] | None
+    group: str = ""
 
     def cancel(self) -> None:
         """Let it not happen."""
@@ -90,7 +89,7 @@ class Hub:
         self.main: Any = getcurrent()
         self.tasks: dict[Task, None] = {}
         self.after_step = after_step
-        self._heap: list[Timer] = []
+        self._heap: list[tuple[int, int, Timer]] = []
         self._numbers = 0
         self._frozen: set[str] = set()
         self._held: list[Timer] = []
@@ -98,8 +97,8 @@ class Hub:
     def at(self, when_ns: int, action: Callable[[], None], group: str = "") -> Timer:
         """Do this at a time; at once where the time is over."""
         self._numbers += 1
-        timer = Timer(max(when_ns, self.now_ns), self._numbers, action, group)
-        heapq.heappush(self._heap, timer)
+        timer = Timer(max(when_ns, self.now_ns), action, group)
+        heapq.heappush(self._heap, (timer.when_ns, self._numbers, timer))
         return timer
 
     def after(self, delay_s: float, action: Callable[[], None], group: str = "") -> Timer:
@@ -147,11 +146,11 @@ class Hub:
         for task in [task for task in self.tasks if task.group == group]:
             task.end()
 
-    def run(self, until_ns: int, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Let everything happen up to a time, or until it is over."""
+    def run(self, until_ns: int) -> None:
+        """Let everything happen up to a time."""
         heap = self._heap
-        while heap and heap[0].when_ns <= until_ns and not is_over():
-            timer = heapq.heappop(heap)
+        while heap and heap[0][0] <= until_ns:
+            timer = heapq.heappop(heap)[2]
             action = timer.action
             if action is None:
                 continue
@@ -162,8 +161,7 @@ class Hub:
             action()
             self.steps += 1
             self.after_step()
-        if not is_over():
-            self.now_ns = max(self.now_ns, until_ns)
+        self.now_ns = max(self.now_ns, until_ns)
 
     def close(self) -> None:
         """End every task."""

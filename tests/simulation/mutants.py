@@ -18,6 +18,7 @@ import reader_agent.sync
 import schemas.visit
 import server.ingest
 import server.sending
+import server.station_exchange
 from reader_agent.exchange import Exchange
 from reader_agent.journal import Journal
 from reader_agent.mirror_store import MirrorStore
@@ -29,17 +30,21 @@ from schemas.problems import Refusal
 from schemas.visit import Fact
 from server import guests, outbox, visits
 from server.app import Services
-from server.models import EventRow
 from tests.simulation.seams import Seams
 from tests.simulation.world import Scale, World
 
 SCALE = Scale(
     night_s=1800.0,
     cars_per_hour=24.0,
+    busy_s=1440.0,
     intensity=6.0,
     hold_s=120.0,
+    news_s=1.0,
     tick_s=20.0,
+    rest_s=0.5,
+    contact_s=60,
     plan_s=300.0,
+    http_every=0,
 )
 """A short and dreadful night: enough happens in it within seconds."""
 
@@ -77,7 +82,7 @@ def _marks_on_send(seams: Seams, _world: World) -> None:
 
 def _answers_before_commit(seams: Seams, world: World) -> None:
     """The cloud answers first and commits half a second later."""
-    module = _sync_door()
+    module = server.station_exchange
     real = module._take_in
 
     def take_in(found: Services, *rest: Any) -> Any:
@@ -119,7 +124,7 @@ def _no_dedupe(seams: Seams, _world: World) -> None:
             real(intake, line, seq)
             return
         intake.journal.head_seq += 1
-        row: EventRow = server.ingest._row(intake, line.event, line.raw)
+        row = server.ingest._row(intake, line.event, line.raw)
         row.seq, row.event_id = intake.journal.head_seq, uuid7(intake.now)
         intake.rows.append(row)
 
@@ -166,9 +171,10 @@ def _message_before_its_cause(seams: Seams, world: World) -> None:
     """A message goes out while its cause can still be rolled back."""
     real = outbox.enqueue
 
-    def enqueue(session: Any, visit_id: str, *message: Any) -> None:
-        real(session, visit_id, *message)
-        world.cloud.carrier.before_send(uuid7(message[-1]), "+50769990001")
+    def enqueue(session: Any, notices: Any, now: Any) -> None:
+        real(session, notices, now)
+        if notices:
+            world.cloud.carrier.before_send(uuid7(now), "+50769990001")
 
     seams.set(outbox, "enqueue", enqueue)
 
@@ -273,12 +279,18 @@ def _shared_tag_unseen(seams: Seams, _world: World) -> None:
     """Two open visits may have one tag, and nobody is told."""
     real = visits._settle_tags
 
-    def settle(session: Any, result: Any, version: int) -> None:
-        real(session, result, version)
+    def settle(session: Any, result: Any, *rest: Any) -> Any:
+        freed = real(session, result, *rest)
         for change in result.changes:
-            change.row.tag_shared = not change.row.is_open
+            change.row["tag_shared"] = not change.row["is_open"]
+        return freed
 
     seams.set(visits, "_settle_tags", settle)
+
+
+def _fork_unnoticed(seams: Seams, _world: World) -> None:
+    """A journal of which the cloud has other events is used on as if nothing were."""
+    seams.set(Journal, "_note_overtaken", lambda _self, _work, _cloud_seq: None)
 
 
 def _plate_in_the_log(seams: Seams, _world: World) -> None:
@@ -311,15 +323,10 @@ MUTANTS: Mapping[str, Mutant] = {
     "beeps on a full card": Mutant(_beeps_on_a_full_card, (1,), ("disk_full",)),
     "folds as it comes": Mutant(_folds_as_it_comes, (4, 6)),
     "shared tag unseen": Mutant(_shared_tag_unseen, (3, "none"), ("cut",), seed=2),
+    "fork unnoticed": Mutant(_fork_unnoticed, ("agreement",), ("image",), factor=20.0),
     "plate in the log": Mutant(_plate_in_the_log, (7,)),
 }
 
 
 class _Undo(Exception):
     """Ends a transaction without keeping what it did."""
-
-
-def _sync_door() -> Any:
-    import importlib
-
-    return importlib.import_module("server.api.sync")

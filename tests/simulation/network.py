@@ -1,8 +1,8 @@
 """The line between a station and the cloud, with everything that lines do.
 
-`Line` takes the place of the connection pool in the real `CloudClient`: what it gets are the
-signed and compressed bytes of a real request, and what it gives is an HTTP response or the error
-of a socket.
+What goes over it is either a question as the agent's `Exchange` asks it (`Direct`), or the signed
+and compressed bytes of a real HTTP request (`Pool`, which takes the place of the connection pool
+in the real `CloudClient`). The line itself does not care.
 """
 
 from __future__ import annotations
@@ -15,32 +15,44 @@ from dataclasses import dataclass, field, replace
 
 import urllib3
 
+from reader_agent import cloud as fault
+from reader_agent.cloud import Answer, Asked, CloudLost
+from reader_agent.cloud_client import _refused, read_answer
 from tests.simulation.hub import Event, Hub
 from tests.simulation.trace import Trace
 
 CONNECT_S = 5.0
-FULL_WAIT_S = 40.0
-"""The read time-out of a request that waits for news (`Limits`: 15 s and 25 s)."""
+REQUEST_S = 15.0
+"""What a request's time-out leaves beside its long poll (`Limits.request_timeout_s`)."""
+FULL_HOLD_S = 25.0
+"""How long a full long poll may be held (`Limits.long_poll_wait_s`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer."""
+class Post:
+    """An HTTP request."""
 
-    status: int
+    path: str
     headers: Mapping[str, str]
-    content: bytes
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An HTTP request as it arrives. `wait_s`: how long its sender waits for the answer."""
+    """A request as it arrives. `hold_s`: how long its sender lets it wait for news."""
 
     station: str
-    path: str
+    content: Asked | Post
+    hold_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: of HTTP in bytes, a good one to a direct question as it is."""
+
+    status: int
     headers: Mapping[str, str]
-    body: bytes
-    wait_s: float
+    content: bytes | Answer
 
 
 @dataclass(slots=True)
@@ -64,16 +76,25 @@ Door = Callable[[Call, Callable[["Reply | None"], None]], None]
 """Takes a request and gives its answer to the callback; None: the connection broke."""
 
 
+class LineLost(Exception):
+    """No answer. `is_late`: none came in time; else the connection broke."""
+
+    def __init__(self, why: str, *, is_late: bool = False) -> None:
+        super().__init__(why)
+        self.is_late = is_late
+
+
 @dataclass(slots=True)
 class _Flight:
     done: Event
+    read_s: float
     reply: Reply | None = None
     is_broken: bool = False
 
 
 @dataclass
 class Line:
-    """One station's line. As the pool of a `CloudClient` it is called by the agent's tasks."""
+    """One station's line. `stretch_s`: see `world.Scale.hold_s`."""
 
     hub: Hub
     trace: Trace
@@ -83,58 +104,52 @@ class Line:
     stretch_s: float = 0.0
     weather: Weather = field(default_factory=Weather)
     is_cut: bool = False
-    is_black_hole: bool = False
     is_closed: bool = False
     faults: int = 0
     requests: int = 0
+    _is_black_hole: bool = False
     _flights: dict[int, _Flight] = field(default_factory=dict)
 
-    def urlopen(
-        self,
-        method: str,
-        path: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        *,
-        timeout: urllib3.Timeout,
-        redirect: bool,
-        preload_content: bool,
-    ) -> urllib3.HTTPResponse:
-        """See `urllib3.HTTPConnectionPool.urlopen`."""
-        assert (method, redirect, preload_content) == ("POST", False, False)
+    def ask(self, content: Asked | Post, read_s: float) -> Reply:
+        """Send a request and wait for its answer, in one of the agent's tasks. Raises
+        `LineLost`."""
         self.requests += 1
         if self.is_closed:
-            raise self._error("closed")
+            raise LineLost("closed")
         self._connect()
-        read_s = float(timeout.read_timeout or 0.0)
+        hold_s = read_s - REQUEST_S
         # The short polls of a line that has just come back are not stretched.
-        wait_s = read_s + self.stretch_s if read_s >= FULL_WAIT_S else read_s
-        call = Call(self.station, path, dict(headers), body, wait_s)
-        flight = _Flight(Event(self.hub))
+        if hold_s >= FULL_HOLD_S:
+            hold_s = max(hold_s, self.stretch_s)
+        flight = _Flight(Event(self.hub), read_s)
         number = self.requests
         self._flights[number] = flight
-        is_lost = self._send(call, flight)
+        is_lost = self._send(Call(self.station, content, hold_s), flight)
         try:
-            # Only an answer that will come is waited for longer: see `world.Scale`.
-            flight.done.wait(read_s if is_lost else wait_s)
+            # Only an answer that will come is waited for longer.
+            flight.done.wait(read_s if is_lost else hold_s + REQUEST_S)
         finally:
             del self._flights[number]
         if flight.is_broken:
-            raise self._error("reset")
+            raise LineLost("reset")
         if flight.reply is None:
-            raise urllib3.exceptions.ReadTimeoutError(None, path, "timed out")  # type: ignore[arg-type]
-        return self._response(flight.reply)
+            raise LineLost("timed out", is_late=True)
+        self.trace.note(self.station, _words(flight.reply))
+        return flight.reply
 
     def close(self) -> None:
-        """See `urllib3.HTTPConnectionPool.close`."""
+        """Break off what is under way; nothing is asked afterwards."""
         self.is_closed = True
         self.drop_all()
 
     def cut(self, *, is_black_hole: bool) -> None:
         """The line is down: what is on its way breaks, or is never heard of."""
-        self.is_cut, self.is_black_hole = True, is_black_hole
+        self.is_cut, self._is_black_hole = True, is_black_hole
         if not is_black_hole:
             self.drop_all()
+            return
+        for flight in self._flights.values():
+            self._lose(flight)
 
     def join(self) -> None:
         """The line is up."""
@@ -150,12 +165,12 @@ class Line:
         numbers, weather = self.numbers, self.weather
         if self.is_cut:
             self.faults += 1
-            self.hub.sleep(CONNECT_S if self.is_black_hole else numbers.uniform(0.001, 2.0))
-            raise self._error("cut")
+            self.hub.sleep(CONNECT_S if self._is_black_hole else numbers.uniform(0.001, 2.0))
+            raise LineLost("cut")
         if numbers.random() < weather.refused:
             self.faults += 1
             self.hub.sleep(0.01)
-            raise self._error("refused")
+            raise LineLost("refused")
 
     def _send(self, call: Call, flight: _Flight) -> bool:
         """Put the request on its way; whether its answer is lost for sure."""
@@ -174,41 +189,58 @@ class Line:
         if self._happens(weather.lost_request):
             return True
         if self._happens(weather.cut_request):
-            short = call.body[: numbers.randrange(len(call.body))]
-            broken = replace(call, body=short)
-            self.hub.after(delay_s, lambda: self.door(broken, lambda _reply: None))
-            self.hub.after(delay_s, lambda: self._break(flight))
+            self._send_half(call, flight, delay_s)
             return False
         if self._happens(weather.doubled):
             again_s = delay_s + numbers.choice((0.001, 1.0, 20.0, 120.0)) * numbers.random()
-            self.hub.after(again_s, lambda: self._hand_in(call, lambda _reply: None))
+            self.hub.after(again_s, lambda: self._hand_in(call, None))
         is_lost = self._happens(weather.lost_answer)
-        take = (lambda _reply: None) if is_lost else (lambda reply: self._answer(flight, reply))
-        self.hub.after(delay_s, lambda: self._hand_in(call, take))
+        self.hub.after(delay_s, lambda: self._hand_in(call, None if is_lost else flight))
         return is_lost
 
-    def _hand_in(self, call: Call, take: Callable[[Reply | None], None]) -> None:
-        if not self.is_cut:
-            self.door(call, take)
+    def _send_half(self, call: Call, flight: _Flight, delay_s: float) -> None:
+        if isinstance(call.content, Post):
+            post = call.content
+            short = post.body[: self.numbers.randrange(len(post.body))]
+            half = replace(call, content=replace(post, body=short))
+            self.hub.after(delay_s, lambda: self._hand_in(half, None))
+        self.hub.after(delay_s, lambda: self._break(flight))
 
-    def _answer(self, flight: _Flight, reply: Reply | None) -> None:
+    def _hand_in(self, call: Call, flight: _Flight | None) -> None:
+        if not self.is_cut:
+            self.door(call, lambda reply: self._answer(flight, reply))
+        elif flight is not None:
+            self._lose(flight)
+
+    def _answer(self, flight: _Flight | None, reply: Reply | None) -> None:
+        if flight is None:
+            return
         if reply is None:
             self._break(flight)
             return
         if self._happens(self.weather.broken):
             reply = Reply(502, {}, b"<html>")
         if self._happens(self.weather.cut_answer):
-            half = reply.content[: self.numbers.randrange(len(reply.content) + 1)]
-            headers = dict(reply.headers)
-            if self.numbers.random() < 0.5:
-                headers.pop("Content-Length", None)
-            reply = Reply(reply.status, headers, half)
+            reply = self._half(reply)
         self.hub.after(self.numbers.uniform(0.02, 0.08), lambda: self._arrive(flight, reply))
 
+    def _half(self, reply: Reply) -> Reply:
+        content = reply.content if isinstance(reply.content, bytes) else b'{"ack'
+        headers = dict(reply.headers)
+        if self.numbers.random() < 0.5:
+            headers.pop("Content-Length", None)
+        return Reply(reply.status, headers, content[: self.numbers.randrange(len(content) + 1)])
+
     def _arrive(self, flight: _Flight, reply: Reply) -> None:
-        if not self.is_cut:
-            flight.reply = reply
-            flight.done.set()
+        if self.is_cut:
+            self._lose(flight)
+            return
+        flight.reply = reply
+        flight.done.set()
+
+    def _lose(self, flight: _Flight) -> None:
+        """Its answer will not come: it is not waited for longer than a real one would be."""
+        self.hub.after(self.numbers.uniform(0.0, flight.read_s), flight.done.set)
 
     def _break(self, flight: _Flight) -> None:
         flight.is_broken = True
@@ -220,9 +252,67 @@ class Line:
             return True
         return False
 
-    def _response(self, reply: Reply) -> urllib3.HTTPResponse:
-        digest = hashlib.sha256(reply.content).hexdigest()[:12]
-        self.trace.note(self.station, f"answer {reply.status} {len(reply.content)} {digest}")
+
+def _words(reply: Reply) -> str:
+    content = reply.content
+    if isinstance(content, bytes):
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        return f"answer {reply.status} {len(content)} {digest}"
+    news = f"{content['from_cursor']}-{content['cursor']}: {len(content['changes'])}"
+    return f"answer ack {content['ack_seq']}, {len(content['verdicts'])} verdicts, news {news}"
+
+
+class Direct:
+    """The cloud as the agent asks for it (`reader_agent.cloud.Cloud`), at the end of a line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def exchange(self, asked: Asked) -> Answer:
+        """See `Cloud.exchange`."""
+        try:
+            reply = self._line.ask(asked, REQUEST_S + asked.wait_s)
+        except LineLost as error:
+            raise CloudLost(fault.UNREACHABLE, problem=str(error)) from error
+        if isinstance(reply.content, bytes):
+            if reply.status != 200:
+                raise _refused(reply.status, reply.headers, reply.content)
+            return read_answer(reply.content)
+        return reply.content
+
+    def close(self) -> None:
+        """See `Cloud.close`."""
+        self._line.close()
+
+
+class Pool:
+    """As much of `urllib3.HTTPConnectionPool` as `CloudClient` uses, at the end of a line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def urlopen(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout: urllib3.Timeout,
+        redirect: bool,
+        preload_content: bool,
+    ) -> urllib3.HTTPResponse:
+        """See `urllib3.HTTPConnectionPool.urlopen`."""
+        assert (method, redirect, preload_content) == ("POST", False, False)
+        try:
+            reply = self._line.ask(
+                Post(path, dict(headers), body), float(timeout.read_timeout or 0.0)
+            )
+        except LineLost as error:
+            if error.is_late:
+                raise urllib3.exceptions.ReadTimeoutError(None, path, str(error)) from error  # type: ignore[arg-type]
+            raise urllib3.exceptions.ProtocolError(str(error)) from error
+        assert isinstance(reply.content, bytes)
         return urllib3.HTTPResponse(
             body=io.BytesIO(reply.content),
             headers=reply.headers,
@@ -231,5 +321,6 @@ class Line:
             request_method="POST",
         )
 
-    def _error(self, why: str) -> urllib3.exceptions.HTTPError:
-        return urllib3.exceptions.ProtocolError(why)
+    def close(self) -> None:
+        """See `urllib3.HTTPConnectionPool.close`."""
+        self._line.close()

@@ -22,6 +22,7 @@ import reader_agent.journal
 import reader_agent.station_db
 import reader_agent.sync
 import server.cloud_journal
+import server.station_exchange
 from schemas.ids import uuid7
 from server import clock as cloud_clock
 from tests.simulation import hub as hubs
@@ -107,11 +108,8 @@ def put_under_clock(seams: Seams, hub: Hub, hold: Callable[[float], None]) -> No
     seams.set(importlib.import_module("server.api.sync"), "time", SimpleNamespace(sleep=hold))
 
 
-def put_under_hub(seams: Seams, hub: Hub, group_now: Callable[[], str], tick_s: float) -> None:
-    """The agent's threads become tasks. `group_now`: whose agent is being started.
-
-    `tick_s`: how often an idle sender looks by itself (the real 2 s are 1,800 looks an hour).
-    """
+def put_under_hub(seams: Seams, hub: Hub, group_now: Callable[[], str]) -> None:
+    """The agent's threads become tasks. `group_now`: whose agent is being started."""
 
     def thread(
         *, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool
@@ -124,7 +122,14 @@ def put_under_hub(seams: Seams, hub: Hub, group_now: Callable[[], str], tick_s: 
     )
     seams.set(reader_agent.sync, "threading", threads)
     seams.set(reader_agent.journal, "threading", threads)
+
+
+def put_at_pace(seams: Seams, *, tick_s: float, rest_s: float, contact_s: int) -> None:
+    """How often those look who only wait: an idle sender, a listener that is not to ask, and the
+    cloud that notes whom it has heard of."""
     seams.set(reader_agent.sync, "TICK_S", tick_s)
+    seams.set(reader_agent.sync, "EMPTY_REST_S", rest_s)
+    seams.set(server.station_exchange, "_CONTACT_EVERY_S", contact_s)
 
 
 def put_on_disks(seams: Seams, disk_at: Callable[[Path], Disk]) -> None:

@@ -12,22 +12,21 @@ from __future__ import annotations
 
 import random
 import shutil
-import tempfile
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from schemas import district as districts
-from server.district import read_district
-from tests import scratch
+import server.station_exchange
 from tests.simulation.agreement import disagreements, unsettled
 from tests.simulation.any_order import check_any_order
+from tests.simulation.beginning import district_of, folder, loaded_database
 from tests.simulation.booth import BoothMachine, Broken
 from tests.simulation.clocks import WorldClock
 from tests.simulation.cloud import CloudMachine
 from tests.simulation.disk import Disk
+from tests.simulation.door import NewsOnce
 from tests.simulation.faults import Faults
 from tests.simulation.hub import SECOND, Hub
 from tests.simulation.invariants import Invariants
@@ -36,6 +35,7 @@ from tests.simulation.office import Office
 from tests.simulation.people import GROUP, People
 from tests.simulation.seams import (
     Seams,
+    put_at_pace,
     put_in_trace,
     put_on_disks,
     put_under_clock,
@@ -44,27 +44,36 @@ from tests.simulation.seams import (
 )
 from tests.simulation.trace import Trace
 
-_DISTRICT = Path(__file__).resolve().parents[2] / "server" / "data" / "casco_viejo.json"
 DRAIN_S = 300
-_MORE_BOOTHS = (("catedral", "Plaza Catedral", "C", 150), ("san-jose", "San José", "J", 210))
+EACH = 3
+"""How many nights in a row a seed plays, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large and how long. Times in simulated seconds.
+    """How large and how long. Times in simulated seconds. Cars come in the first `busy_s`; their
+    number follows from `cars_per_hour` and the whole night.
 
     Quiet time is passed over by stretching what only waits: `hold_s` is how long the cloud sits on
-    a long poll without news (25 s in the field), `tick_s` how often an idle sender looks (2 s),
-    `plan_s` how often the plan is made anew without a cause (5 s). `moods`: how often each
-    of `faults.PER_HOUR` happens, as a factor; None: every night draws its own.
+    a long poll without news (25 s in the field), `news_s` how long news wait before it tells
+    (0.2 s), `tick_s` how often an idle sender looks (2 s), `rest_s` a listener that may not ask
+    (0.2 s), `contact_s` how often the cloud notes a contact (10 s), `plan_s` how often the plan
+    is made anew without a cause (5 s). `moods`: how often each of `faults.PER_HOUR` happens, as
+    a factor; None: every night draws its own. `http_every`: one seed in so many goes through
+    HTTP and signatures instead of plain calls; 0: none.
     """
 
-    night_s: float = 8 * 3600.0
-    cars_per_hour: float = 4.0
-    intensity: float = 1.0
-    hold_s: float = 600.0
-    tick_s: float = 60.0
-    plan_s: float = 600.0
+    night_s: float = 24 * 3600.0
+    cars_per_hour: float = 0.5
+    busy_s: float = 5 * 3600.0
+    intensity: float = 0.35
+    hold_s: float = 7200.0
+    news_s: float = 60.0
+    tick_s: float = 120.0
+    rest_s: float = 2.0
+    contact_s: int = 600
+    plan_s: float = 1200.0
+    http_every: int = 50
     moods: Mapping[str, float] | None = None
 
     def words(self) -> str:
@@ -89,7 +98,7 @@ class Failure(AssertionError):
             f"{cause}\nseed {world.seed}, step {world.hub.steps}; the last steps:\n{lines}\n"
             f"{type(cause).__name__}: {cause}\n"
             f"replay: python -m tests.simulation --seed {world.seed} --nights {world.nights}"
-            f"{world.scale.words()}"
+            f"{f' --each {world.nights}' if world.nights > EACH else ''}{world.scale.words()}"
         )
 
 
@@ -105,7 +114,7 @@ class World:
         self.seams = Seams()
         self.machines: dict[str, BoothMachine] = {}
         self._starting = ""
-        self._folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=scratch.memory_folder()))
+        self._folder = folder() / "world"
         self._numbers = random.Random(seed)
         self._clock = WorldClock(self.hub)
         # Each part has its own numbers: one more question asked here changes nothing there.
@@ -114,8 +123,12 @@ class World:
 
     def __enter__(self) -> World:
         """Put the real code under the seed, and build the district."""
+        self._folder.mkdir()
         try:
             self._build()
+        except (Exception, Broken) as error:
+            self.close()
+            raise Failure(self, error) from error
         except BaseException:
             self.close()
             raise
@@ -141,23 +154,35 @@ class World:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _build(self) -> None:
+        scale, booths = self.scale, self._numbers.randint(3, 5)
+        district, loaded = district_of(booths), loaded_database(booths)
+        self._district = district
         put_in_trace(self.seams, self.trace)
         put_under_seed(self.seams, self._of["code"])
         put_under_clock(self.seams, self.hub, lambda look_s: self.cloud.hold(look_s))
-        put_under_hub(self.seams, self.hub, lambda: self._starting, self.scale.tick_s)
+        put_under_hub(self.seams, self.hub, lambda: self._starting)
         put_on_disks(self.seams, self._disk_at)
-        district = self._district = _district(booths=self._numbers.randint(3, 5))
+        self._put_at_pace()
         self.cloud = CloudMachine(
-            self.hub, self.trace, self._of["cloud"], self._folder / "cloud", self.scale.hold_s
+            self.hub,
+            self.trace,
+            self._of["cloud"],
+            self._folder / "cloud",
+            loaded,
+            news_s=scale.news_s,
+            is_http=self.is_http,
         )
         for place in district.places:
             self.machines[place.id] = _Machine(
-                self, self.hub, self.trace, self._of["booth"], place, self._folder, self._line
+                self,
+                self.hub,
+                self.trace,
+                self._of["booth"],
+                place,
+                self._folder,
+                self._line,
+                is_http=self.is_http,
             )
-        self.cloud.load(
-            district,
-            {one.station_id: (one.place_id, one.public_key) for one in self.machines.values()},
-        )
         self.people = People(self.hub, self._of["people"], district, self.machines, self.cloud)
         self.faults = Faults(self.hub, self._of["faults"], self.machines, self.cloud, self.people)
         self.invariants = Invariants(
@@ -170,22 +195,29 @@ class World:
         Office(self.hub, self._of["people"], self.cloud, self.people).opens()
         self.hub.run(self.hub.now_ns + 60 * SECOND)
 
-    def run(self, nights: int, wall_s: float | None = None) -> int:
-        """Play so many nights, or as many as begin before the wall time is over; how many were
-        played. Raises `Failure`."""
-        end_s = None if wall_s is None else time.monotonic() + wall_s
+    @property
+    def is_http(self) -> bool:
+        """Whether this seed goes through HTTP."""
+        every = self.scale.http_every
+        return every > 0 and self.seed % every == 0
+
+    def _put_at_pace(self) -> None:
+        scale = self.scale
+        put_at_pace(
+            self.seams, tick_s=scale.tick_s, rest_s=scale.rest_s, contact_s=round(scale.contact_s)
+        )
+        news = NewsOnce(lambda: self.cloud.newest())
+        self.seams.set(server.station_exchange, "_news", news)
+
+    def run(self, nights: int) -> None:
+        """Play so many nights. Raises `Failure`."""
         try:
             for _ in range(nights):
-                if end_s is not None and time.monotonic() >= end_s:
-                    break
                 self.nights += 1
                 self._night()
             self._check_any_order()
-        except Failure:
-            raise
         except (Exception, Broken) as error:
             raise Failure(self, error) from error
-        return self.nights
 
     def _check_any_order(self) -> None:
         check_any_order(self.cloud, self._district, self._numbers, self._folder, self._clock.now())
@@ -194,7 +226,7 @@ class World:
         scale, numbers = self.scale, self._of["people"]
         for _ in range(round(scale.cars_per_hour * scale.night_s / 3600)):
             # Most come early: dinner, then the bars.
-            self.people.car_arrives(numbers.triangular(0, scale.night_s * 0.8, scale.night_s * 0.2))
+            self.people.car_arrives(numbers.triangular(0, scale.busy_s, scale.busy_s / 4))
         self.faults.begin(scale.night_s, scale.intensity, scale.moods)
         end_ns = self.hub.now_ns + round(scale.night_s * SECOND)
         while self.hub.now_ns < end_ns:
@@ -202,6 +234,7 @@ class World:
             self.hub.run(step_ns)
             self.cloud.plan()
         self._drain()
+        self.invariants.check_everything()
         self.invariants.check_rebuild()
         self.invariants.check_cards()
         self.invariants.check_messages_ended()
@@ -214,7 +247,6 @@ class World:
         why: str | None = "not looked yet"
         for _ in range(DRAIN_S):
             self.hub.run(self.hub.now_ns + SECOND)
-            self._technician()
             why = unsettled(self.machines, self.cloud)
             if why is None:
                 break
@@ -224,14 +256,6 @@ class World:
             raise Broken("agreement", f"{len(found)} differences: {found[:5]}")
         self.trace.note("world", "all agree")
         self.hub.thaw(GROUP)
-
-    def _technician(self) -> None:
-        """A journal that the cloud is ahead of is taken aside by a person, as the screen says."""
-        for machine in self.machines.values():
-            if machine.is_up and machine.station._journal.is_overtaken:
-                machine.kill()
-                machine.set_aside()
-                machine.start()
 
     def _disk_at(self, path: Path) -> Disk:
         return next(one.disk for one in self.machines.values() if one.disk.path == path)
@@ -250,28 +274,11 @@ class World:
 class _Machine(BoothMachine):
     """Says whose agent is being started, so that its tasks die with it."""
 
-    def __init__(self, world: World, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+    def __init__(self, world: World, *arguments: Any, is_http: bool) -> None:
+        super().__init__(*arguments, is_http=is_http)
         self._world = world
 
     def start(self) -> None:
         """See `BoothMachine.start`."""
         self._world._starting = self.station_id
         super().start()
-
-
-def _district(booths: int) -> districts.District:
-    """The sample district, with a booth or two more."""
-    sample = read_district(_DISTRICT)
-    new = _MORE_BOOTHS[: max(0, booths - 3)]
-    places = tuple(
-        districts.Place(place_id, districts.BOOTH, name, letter, 0, 0, 40, 5)
-        for place_id, name, letter, _ in new
-    )
-    travel = tuple(
-        districts.Travel(*ends, drive_s, drive_s)
-        for place_id, _, _, drive_s in new
-        for other in sample.places
-        for ends in ((place_id, other.id), (other.id, place_id))
-    )
-    return replace(sample, places=(*sample.places, *places), travel=(*sample.travel, *travel))
