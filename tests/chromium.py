@@ -12,7 +12,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright._impl._driver import compute_driver_executable
-from playwright.sync_api import Browser, BrowserContext, Page, Route, WebError, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Route,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
 from tests.network_guard import is_local
 
@@ -36,7 +44,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-WAIT_MS = 10_000
+WAIT_MS = 30_000
 
 
 class ChromiumMissing(Exception):
@@ -124,6 +132,7 @@ class Pages:
             service_workers="block",
         )
         context.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS)
         context.route("**/*", self._keep_local)
         context.on("weberror", self._note_error)
         self.contexts.append(context)

@@ -126,9 +126,13 @@ document.addEventListener("mousedown", (event) => {
   if (event.target.closest?.("[data-key]")) event.preventDefault();
 });
 document.addEventListener("input", (event) => typed(event.target));
-// A picture that was taken is sent at once.
+// A picture that was taken is sent at once, also one that was there before this script was.
+function send(input) {
+  if (input.files.length) input.form.requestSubmit();
+}
+
 document.addEventListener("change", (event) => {
-  if (event.target.matches?.("[data-send]")) event.target.form.requestSubmit();
+  if (event.target.matches?.("[data-send]")) send(event.target);
 });
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 document.addEventListener("htmx:after:swap", arrived);
@@ -136,4 +140,5 @@ document.addEventListener("htmx:error", () => toast(document.body.dataset.wordsS
 document.addEventListener("DOMContentLoaded", () => {
   listen();
   arrived();
+  document.querySelectorAll("[data-send]").forEach(send);
 });

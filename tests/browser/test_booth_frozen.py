@@ -35,7 +35,7 @@ def test_a_frozen_agent_is_noticed_after_twelve_seconds(
 
         booth.send(signal.SIGCONT)
         # The next heartbeat may be five seconds away.
-        expect(page.locator("#badge")).not_to_contain_text(FROZEN, timeout=10_000)
+        expect(page.locator("#badge")).not_to_contain_text(FROZEN, timeout=60_000)
 
 
 def test_a_page_that_heard_nothing_for_half_a_minute_reloads_once_somebody_answers(

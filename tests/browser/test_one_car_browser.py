@@ -14,7 +14,9 @@ from server.demo.show import MANAGER, PASSWORD, Show
 from tests.chromium import Pages
 from tests.one_car import OneCar, first_port, until
 
-SOON_MS = 20_000
+SOON_MS = 60_000
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ VISITS = 200
 CONVERGED_WITHIN_S = 60.0
 SEED = 11
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def district(tmp_path: Path, sqlite_url: str) -> Iterator[FiveBooths]:

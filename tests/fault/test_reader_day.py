@@ -27,6 +27,8 @@ MOST_GROWTH_BLOCKS = 200
 NFC_TAG = "nfca:04416D412B0289"
 FOB = "em4100:010063E9AE"
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture(autouse=True)
 def _slow_polls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from server.demo.processes import command
 from tests.one_car import first_port, until
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_the_demo_prints_links_that_answer_and_leaves_nothing_running(
     time: str, tmp_path: Path
@@ -43,6 +44,7 @@ def test_the_demo_prints_links_that_answer_and_leaves_nothing_running(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("valet-demo-")] == []
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_nothing_is_left_running_when_the_demo_is_killed_outright(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     with log.open("wb") as out:

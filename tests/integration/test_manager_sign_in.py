@@ -21,7 +21,7 @@ def test_every_page_and_form_sends_a_stranger_to_the_sign_in_page(shown: Evening
     stranger = shown.app.test_client()
     free = {"manager.sign_in_form", "manager.sign_in", "manager.choose_language"}
     names = {"visit_id": shown.held.id, "message_id": "m", "_anything": "x"}
-    names |= {"read_id": "r", "station_id": "s"}
+    names |= {"read_id": "r", "station_id": "s", "sha256": "0" * 64}
 
     with shown.app.test_request_context():
         adapter = shown.app.url_map.bind("localhost")
