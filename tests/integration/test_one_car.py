@@ -17,6 +17,8 @@ from server.demo.show import Show
 from server.manager.day_csv import COLUMNS
 from tests.one_car import OneCar, first_port, post, until
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def show(tmp_path: Path, database_url: str) -> Iterator[Show]:

@@ -13,6 +13,8 @@ import pytest
 VALET_SERVER = Path(sys.executable).with_name("valet-server")
 KEY = "ab" * 32
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def run(*arguments: str | Path, **env: str) -> tuple[int, str, str]:
     """Exit status, output and complaints of one command."""
