@@ -45,7 +45,7 @@ def _insert(connection: Connection, table: SQLTable, rows: Sequence[Row]) -> Non
     """What SQLAlchemy would do, without its work for each value."""
     names = tuple(rows[0])
     marks = ", ".join("?" * len(names))
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
     connection.exec_driver_sql(statement, _values(connection.dialect, table, names, rows))
 
 

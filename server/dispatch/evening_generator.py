@@ -99,8 +99,7 @@ def make_evening(shape: Shape, seed: int, name: str = "made") -> Evening:
 
 
 def _dice(of: str) -> random.Random:
-    # A game that must be the same on every machine, not a secret.
-    return random.Random(of)  # noqa: S311
+    return random.Random(of)  # noqa: S311 - the same on every machine, and no secret
 
 
 def _district(shape: Shape, dice: random.Random) -> _District:

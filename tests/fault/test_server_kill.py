@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import random
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,63 +18,14 @@ from server import clock
 from server.models import EventRow, QuarantineRow, VisitRow
 from server.stations import add_station
 from tests.cloud_kit import CloudKit, open_cloud
+from tests.fault.served_process import ServedProcess, served_process
 from tests.station_lines import StationLines
 from tests.visit_story import RUNNER
 
-VALET_SERVER = Path(sys.executable).with_name("valet-server")
 DEADLINE_S = 60.0
 KILLS = 4
 BATCH = 8
 CARS = 60
-
-
-@dataclass
-class Server:
-    """`valet-server serve` as a process of its own, on one port for all its lives."""
-
-    kit: CloudKit
-    port: int
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        env = {
-            **os.environ,
-            "VALET_SERVER_DATA_DIR": str(self.kit.config.data_dir),
-            "VALET_SERVER_DATABASE_URL": self.kit.config.database_url,
-            "VALET_SERVER_PORT": str(self.port),
-        }
-        with self.log.open("ab") as output:
-            # A session of its own: the kill reaches gunicorn's worker as a power cut would.
-            self.process = subprocess.Popen(
-                [VALET_SERVER, "serve"],
-                env=env,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + DEADLINE_S
-        while not self._answers():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        """SIGKILL to all of its processes at once."""
-        assert self.process is not None
-        os.killpg(self.process.pid, 9)
-        self.process.wait(DEADLINE_S)
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
 
 @dataclass
@@ -141,26 +86,11 @@ def whole_visits(station: StationLines) -> list[bytes]:
     return lines
 
 
-@contextmanager
-def running(kit: CloudKit, folder: Path) -> Iterator[Server]:
-    """A server on a free port; none of its lives is left behind."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Server(kit, port, folder / "server.log")
-    server.start()
-    try:
-        yield server
-    finally:
-        if server.process is not None and server.process.poll() is None:
-            server.kill()
-
-
 def test_every_event_is_there_once_after_the_server_was_killed_in_the_middle(
     tmp_path: Path, database_url: str
 ) -> None:
     chance = random.Random(7)
-    with open_cloud(tmp_path, database_url) as kit, running(kit, tmp_path) as server:
+    with open_cloud(tmp_path, database_url) as kit, served_process(kit.config, tmp_path) as server:
         sender = Sender(StationLines("herrera"), server.port)
         sender.lines = whole_visits(sender.station)
         public = public_key_of(sender.key).hex()
@@ -179,7 +109,7 @@ def test_every_event_is_there_once_after_the_server_was_killed_in_the_middle(
         check(kit, sender)
 
 
-def send_while_killed(server: Server, sender: Sender, chance: random.Random) -> bool:
+def send_while_killed(server: ServedProcess, sender: Sender, chance: random.Random) -> bool:
     """Send on until the kill is felt; whether it cut a request off."""
     delay_s = chance.uniform(0.0, 0.08)
     killer = threading.Timer(delay_s, server.kill)
