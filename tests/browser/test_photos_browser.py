@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from booth_ui import watch
 from schemas.jpeg import only_picture
@@ -103,6 +103,34 @@ def test_the_screen_of_photos_fits_and_sends_a_file_as_soon_as_it_is_there(
         assert complaints.lines == []
     refs = evening.booth.photos.of(visit_id)
     assert [ref.size_bytes for ref in refs] == [len(only_picture(each).content) for each in photos]
+
+
+def test_a_file_that_was_there_before_the_script_is_sent_too(
+    evening: Evening, chromium_pages: Pages
+) -> None:
+    visit_id = evening.received()
+    page = chromium_pages.open()
+    (photo,) = pictures(page, 1)
+    evening.tap(ANA)
+    held: list[Route] = []
+    is_held = True
+
+    def hold(route: Route) -> None:
+        if is_held:
+            held.append(route)
+        else:
+            route.fallback()
+
+    with served(evening.booth) as url:
+        page.route("**/*.js", hold)
+        with page.expect_request("**/*.js"):
+            page.goto(f"{url}/tickets/{visit_id}/photos", wait_until="commit")
+        page.set_input_files("[data-send]", file_of(photo))
+        assert page.locator(".photos img").count() == 0
+        is_held = False
+        for script in held:
+            script.fallback()
+        expect(page.locator(".photos img")).to_have_count(1)
 
 
 def test_a_file_that_is_none_is_said_on_the_same_screen(
