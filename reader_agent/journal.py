@@ -30,9 +30,6 @@ from schemas.ids import uuid7
 from schemas.plain_events import plain_event
 from schemas.problems import Refusal
 
-FORKED: Final = "forked"
-"""The cloud's code for an event at a number where it has another event of the same journal."""
-
 _LATEST: Final = 100
 """More than this is never recorded in the seconds that matter to a repeated tap."""
 _OLD_TABLE: Final = "old_event_"
@@ -130,7 +127,7 @@ class Journal:
         with self._db.transaction() as work:
             for verdict in verdicts:
                 _note_verdict(work, verdict, now)
-                if verdict.get("code") == FORKED:
+                if verdict.get("code") == sync.FORKED:
                     self._note_overtaken(work, verdict["seq"] or 0)
             if ack_seq > self.acked_seq:
                 self._set_acked(work, ack_seq)
@@ -160,7 +157,8 @@ class Journal:
         that was stays in the file as it is. Only when everything is sent.
         """
         forked = work.execute(
-            "SELECT line FROM event WHERE verdict = 'refused' AND code = ? ORDER BY seq", (FORKED,)
+            "SELECT line FROM event WHERE verdict = 'refused' AND code = ? ORDER BY seq",
+            (sync.FORKED,),
         ).fetchall()
         journal_id = uuid7(self._clock.wall())
         _put_table_aside(work, self.journal_id)

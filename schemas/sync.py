@@ -16,6 +16,8 @@ ACCEPTED = "accepted"
 DUPLICATE = "duplicate"
 HELD = "held"
 REFUSED = "refused"
+FORKED = "forked"
+"""The code of a refusal: another event of the same journal has this sequence."""
 VERDICTS = (ACCEPTED, DUPLICATE, HELD, REFUSED)
 
 CHANGE_EVENT = "event"
@@ -26,7 +28,6 @@ CHANGE_TAG = "tag"
 CHANGE_KINDS = (CHANGE_EVENT, CHANGE_VISIT, CHANGE_PLACE, CHANGE_PERSON, CHANGE_TAG)
 
 CLONED = "cloned"
-ALARMS = (CLONED,)
 
 CONTENT_TYPE = "application/x-ndjson"
 

@@ -35,7 +35,6 @@ ALARMING = (NOT_PROVED, NOT_OURS)
 TAP = "tap"
 ISSUE = "issue"
 HAND_OVER = "hand_over"
-SOURCES = (TAP, ISSUE, HAND_OVER)
 
 # A card that has never been read counts from 0 on.
 _NEVER = -1

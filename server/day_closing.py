@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from schemas import sync
 from server.config import Config
 from server.day_leaves import DayLeaves, Span
 from server.day_roots import NO_DAY, DayRoot, public_key, read_root, signing_key
@@ -39,8 +40,6 @@ log = structlog.get_logger()
 
 # So long after its end a day is closed: what was on its way then is in by then.
 GRACE = timedelta(minutes=1)
-# The code under which ingest refuses a line of a journal that was set back.
-FORKED = "forked"
 # One transaction closes no more: a cloud that was off for a year catches up in rounds.
 _DAYS_AT_ONCE = 31
 _LEAVES_AT_ONCE = 20_000
@@ -61,7 +60,7 @@ class _Refused:
     def claim(self) -> tuple[bool, datetime, str]:
         """Of several lines at one sequence without an event, the least holds its place: what
         is forked came after what it differs from."""
-        return self.code == FORKED, self.received_at, self.id
+        return self.code == sync.FORKED, self.received_at, self.id
 
 
 def is_due(session: Session, config: Config, now: datetime) -> bool:

@@ -185,7 +185,7 @@ def _see_again(intake: _Intake, line: Line, seq: int) -> None:
         return
     fault = intake.refused.get((seq, line.raw))
     if fault is None:
-        fault = line.fault or EventError("forked", "another event has this sequence")
+        fault = line.fault or EventError(sync.FORKED, "another event has this sequence")
         log.error("journal_forked", journal=intake.journal.id, seq=seq)
         _quarantine(intake, line, seq, fault)
     intake.receipt.verdict(seq, None, sync.REFUSED, fault.code, fault.detail)

@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.day_closing import FORKED
+from schemas import sync
 from server.models import JournalRow, PlaceRow, QuarantineRow, StationRow
 
 
@@ -51,7 +51,7 @@ def forks(session: Session) -> Sequence[Fork]:
         .outerjoin(JournalRow, JournalRow.id == QuarantineRow.journal_id)
         .outerjoin(StationRow, StationRow.id == JournalRow.station_id)
         .outerjoin(PlaceRow, PlaceRow.id == StationRow.place_id)
-        .where(QuarantineRow.code == FORKED)
+        .where(QuarantineRow.code == sync.FORKED)
         .group_by(
             QuarantineRow.journal_id,
             JournalRow.station_id,

@@ -21,7 +21,6 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import reader_agent
@@ -38,7 +37,7 @@ from server import clock as cloud_clock
 from server.models import PhotoRow
 from tests.cloud_kit import CloudKit
 from tests.fault.cloud_door import PRIVATE_KEY, CloudDoor
-from tests.fault.tap_killer import STATION_ID, received, tap, with_draft
+from tests.fault.tap_killer import STATION_ID, Killer, received, tap, with_draft
 from tests.jpeg_file import jpeg
 from tests.station_kit import ANA, HERRERA, config_of
 from tests.visit_story import EVENING, small_district
@@ -151,23 +150,6 @@ CASES: Mapping[str, tuple[Callable[[Station, FakeClock], None], Deed]] = {
 }
 
 
-class Killer:
-    """Ends this process at its n-th line in the traced files."""
-
-    def __init__(self, n: int) -> None:
-        self._left = n
-
-    def __call__(self, frame: FrameType, event: str, _arg: Any) -> Killer | None:
-        """See `sys.settrace`."""
-        if frame.f_code.co_filename not in TRACED:
-            return None
-        if event == "line":
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return self
-
-
 class Bench:
     """One case: its station and its cloud on the disk as they are before the deed."""
 
@@ -221,7 +203,7 @@ class Bench:
             clock = new_clock()
             station = Station(config_of(self._life), clock)
             tap(station, clock, ANA)
-            sys.settrace(Killer(n))
+            sys.settrace(Killer(n, TRACED))
             self._deed(station, clock, self._door)
             sys.settrace(None)
             status = 0

@@ -17,7 +17,7 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -133,14 +133,15 @@ CASES = {
 
 
 class Killer:
-    """Ends this process at its n-th line in the traced files."""
+    """Ends this process at its n-th line in these files."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, traced: Collection[str]) -> None:
         self._left = n
+        self._traced = traced
 
     def __call__(self, frame: FrameType, event: str, _arg: Any) -> Killer | None:
         """See `sys.settrace`."""
-        if frame.f_code.co_filename not in TRACED:
+        if frame.f_code.co_filename not in self._traced:
             return None
         if event == "line":
             self._left -= 1
@@ -220,7 +221,7 @@ class Bench:
             self._case.opening(station, clock)
             # From here on whatever a screen is told is written down at once.
             station.feed = _Ear(says)
-            sys.settrace(Killer(n))
+            sys.settrace(Killer(n, TRACED))
             self._case.act(station, clock)
             sys.settrace(None)
             status = 0
