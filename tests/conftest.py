@@ -13,21 +13,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
-import coverage
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page
 
 from tests import chromium, postgres, scratch
 from tests.network_guard import loopback_only
+from tests.unmeasured import is_measured, unmeasuring
 
 HERE = Path(__file__).resolve().parent
 TIERS = ("unit", "property", "integration", "fault", "browser", "bench")
@@ -43,6 +46,11 @@ settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("VALET_TEST_HYPOTHESIS", "ci"))
 
 
+# Where bytecode is forbidden, every process that a test starts would compile every module again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let every folder that a test gets lie in memory, unless it is the disk that is measured."""
     is_measured = any("bench" in Path(name.partition("::")[0]).parts for name in config.args)
@@ -54,11 +62,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the tier whose directory it lies in."""
+    """Mark each test with the tier whose directory it lies in; let the quick ones come last.
+
+    The workers take file after file. The long ones of all tiers come first and by turns, so that
+    some compute while others wait; the short ones at the end keep every worker busy to its last.
+    """
     for item in items:
-        tier = item.path.relative_to(HERE).parts[0]
-        if tier in TIERS:
-            item.add_marker(tier)
+        if _tier(item) in TIERS:
+            item.add_marker(_tier(item))
+    turns: dict[Path, tuple[bool, int]] = {}
+    files: Counter[str] = Counter()
+    for path in dict.fromkeys(item.path for item in items):
+        tier = path.relative_to(HERE).parts[0]
+        turns[path] = (tier == "unit", files[tier])
+        files[tier] += 1
+    items.sort(key=lambda item: turns[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,19 +97,19 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure coverage only in tests where it tells something."""
+    with contextlib.nullcontext() if is_measured(item, _tier(item)) else unmeasuring():
+        return (yield)
+
+
 @pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def unmeasured() -> Iterator[None]:
     """Coverage stands still for as long as the test lasts, also in the processes that it starts:
     it knows no greenlets, and makes what does the same thing a thousand times slow."""
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        monkeypatch.delenv(name)
-    measuring = coverage.Coverage.current()
-    if measuring is None:
+    with unmeasuring():
         yield
-        return
-    measuring.stop()
-    yield
-    measuring.start()
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +205,11 @@ def chromium_pages(_chromium_browser: Browser) -> Iterator[chromium.Pages]:
 def chromium_page(chromium_pages: chromium.Pages) -> Page:
     """Open one page of a booth's size, in Spanish."""
     return chromium_pages.open()
+
+
+def _tier(item: pytest.Item) -> str:
+    """Return the name of the directory under `tests` that a test lies in."""
+    return item.path.relative_to(HERE).parts[0]
 
 
 def _by_name(request: pytest.FixtureRequest, names: dict[str, str]) -> str:
