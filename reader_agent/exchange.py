@@ -7,6 +7,7 @@ the cloud, and an answer that does not continue what the station has is not appl
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -84,10 +85,31 @@ class Exchange:
     def ask(self, *, limit_events: int, limit_bytes: int, wait_s: int = 0) -> Asked:
         """The next request: the oldest unsent events within the limits (`limit_events` 0: only
         asks for news), and the guest records that belong to them."""
+        batch = self._journal.pending(limit_events, limit_bytes) if limit_events else []
+        return self._asked(batch, self._mirror.cursor, wait_s)
+
+    def ask_ahead(
+        self, answer: Answer, asked: Asked, *, limit_events: int, limit_bytes: int
+    ) -> Asked | None:
+        """What to ask after an answer that is still to be taken: only where it is whole, and more
+        waits behind it than goes into one request.
+
+        The answer to that may be taken only after this one has been.
+        """
+        journal, last_seq = self._journal, asked.last_seq
+        is_plain = answer["ack_seq"] == last_seq and answer["gap"] is None
+        if not is_plain or asked.journal_id != journal.journal_id or journal.is_overtaken:
+            return None
+        if journal.head_seq() - last_seq <= limit_events:
+            return None
+        batch = journal.pending(limit_events, limit_bytes, last_seq)
+        is_next = self._is_next(answer, asked)
+        return self._asked(batch, answer["cursor"] if is_next else self._mirror.cursor)
+
+    def _asked(self, batch: Sequence[tuple[int, bytes]], cursor: int, wait_s: int = 0) -> Asked:
         journal = self._journal
-        batch = journal.pending(limit_events, limit_bytes) if limit_events else []
+        acked_seq = batch[0][0] - 1 if batch else journal.acked_seq
         records = journal.records(batch[0][0], batch[-1][0]) if batch else []
-        cursor = self._mirror.cursor
         header = {
             "v": 1,
             "journal_id": journal.journal_id,
@@ -96,11 +118,10 @@ class Exchange:
             "first_seq": batch[0][0] if batch else None,
             "mono_ns": self._clock.mono_ns(),
             "wait_s": wait_s,
-            "depth": journal.depth(),
+            "depth": journal.head_seq() - acked_seq,
             "version": self._version,
             "records": records,
         }
-        acked_seq = batch[0][0] - 1 if batch else journal.acked_seq
         return Asked(header, [line for _, line in batch], acked_seq, cursor, wait_s)
 
     def take(self, answer: Answer, asked: Asked) -> bool:

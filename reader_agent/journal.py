@@ -102,14 +102,17 @@ class Journal:
         self._write(work, body)
         return event
 
-    def pending(self, limit_events: int, limit_bytes: int) -> list[tuple[int, bytes]]:
-        """The next unacknowledged `(seq, line)` in order, within both limits; the first one
-        always, because an event that is alone too large must still get its verdict."""
+    def pending(
+        self, limit_events: int, limit_bytes: int, after_seq: int | None = None
+    ) -> list[tuple[int, bytes]]:
+        """The next unacknowledged `(seq, line)` in order, or the next after `after_seq`, within
+        both limits; the first one always, because an event that is alone too large must still get
+        its verdict."""
         batch: list[tuple[int, bytes]] = []
         size = 0
         for seq, line in self._db.rows(
             "SELECT seq, line FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
-            (self.acked_seq, limit_events),
+            (self.acked_seq if after_seq is None else after_seq, limit_events),
         ):
             size += len(line) + 1
             if batch and size > limit_bytes:

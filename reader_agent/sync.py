@@ -2,7 +2,9 @@
 
 The sender wakes at once on a new event, and by a timer without one; a failure is retried after
 full jitter, or when the cloud says; nothing is dropped and nothing blocks what comes after it.
-The loops share nothing but `Exchange`, which may be asked twice at a time.
+While much waits, the next batch is under way as soon as the cloud has the one before: the station
+writes down what became of that meanwhile. The loops share nothing but `Exchange`, which may be
+asked twice at a time.
 """
 
 from __future__ import annotations
@@ -61,6 +63,34 @@ class Backoff:
         return had_failed
 
 
+class Flight:
+    """One request under way in a thread of its own."""
+
+    def __init__(self, cloud: Cloud, asked: Asked) -> None:
+        self.asked = asked
+        self._cloud = cloud
+        self._landed = threading.Event()
+        self._answer: Answer | None = None
+        self._error: Exception | None = None
+        threading.Thread(target=self._fly, args=(), name="flight", daemon=True).start()
+
+    def answer(self) -> Answer:
+        """Wait for it. Raises what the cloud raised."""
+        self._landed.wait()
+        if self._error is not None:
+            raise self._error
+        assert self._answer is not None
+        return self._answer
+
+    def _fly(self) -> None:
+        try:
+            self._answer = self._cloud.exchange(self.asked)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: whoever waits is told
+            self._error = error
+        finally:
+            self._landed.set()
+
+
 class Sync:
     """`start` and `stop` once each. `on_change` is called when an answer changed something that
     screens show, `on_tick` every `TICK_S`; `jitter` gives numbers from 0 to 1."""
@@ -85,6 +115,7 @@ class Sync:
         self._batch_events = limits.batch_events
         self._push_backoff = Backoff(limits.backoff_cap_s, jitter)
         self._pull_backoff = Backoff(min(LISTEN_BACKOFF_CAP_S, limits.backoff_cap_s), jitter)
+        self._ahead: Flight | None = None
         self._is_push_failing = False
         self._lasting_problem: str | None = None
         self._stopping = threading.Event()
@@ -112,24 +143,27 @@ class Sync:
         """Send what is unsent, batch by batch; then rest until there is more, or a failure has
         been sat out."""
         self._exchange.appended.clear()
-        if not self._exchange.has_unsent():
+        flight, self._ahead = self._ahead, None
+        if flight is None and not self._exchange.has_unsent():
             self._rest(self._exchange.appended, TICK_S)
             return
-        asked = self._exchange.ask(
-            limit_events=self._batch_events, limit_bytes=self._limits.batch_bytes
-        )
+        asked = self._exchange.ask(**self._most()) if flight is None else flight.asked
         self._push_early.clear()
         try:
-            answer = self._cloud.exchange(asked)
+            answer = self._cloud.exchange(asked) if flight is None else flight.answer()
             before = self._exchange.acked_seq
+            self._batch_events = min(self._limits.batch_events, self._batch_events * 2)
+            following = self._exchange.ask_ahead(answer, asked, **self._most())
+            ahead = None if following is None else Flight(self._cloud, following)
             self._take(answer, asked)
         except (CloudLost, Refusal) as error:
             self._is_push_failing = True
             self._note_failure(error, len(asked.lines))
             self._sit_out(error)
             return
+        # Not before this answer is taken: what is behind it would be settled without it.
+        self._ahead = ahead
         self._is_push_failing = False
-        self._batch_events = min(self._limits.batch_events, self._batch_events * 2)
         if self._exchange.acked_seq == before:
             # Answered, but nothing taken in: to ask again at once would be a storm.
             self._rest(self._push_early, self._push_backoff.failed())
@@ -169,6 +203,10 @@ class Sync:
             except Exception:  # noqa: BLE001 - the edge of a loop that must not end
                 _log.exception("sync.broke", loop=step.__name__)
                 self._pause(max(TICK_S, backoff.failed()))
+
+    def _most(self) -> dict[str, int]:
+        """How much goes into one request."""
+        return {"limit_events": self._batch_events, "limit_bytes": self._limits.batch_bytes}
 
     def _wait_s(self) -> int:
         if self._uplink.is_online:

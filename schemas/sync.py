@@ -3,7 +3,8 @@
 The body is lines of JSON (`application/x-ndjson`, gzip allowed): a header, then the
 journal's next events exactly as they were stored. The answer acknowledges cumulatively
 (`ack_seq`), names every verdict that is not a plain `accepted`, and brings what changed in
-the district after the station's cursor.
+the district after the station's cursor. That a visit is over is told to those stations that can
+have heard of it.
 """
 
 from __future__ import annotations

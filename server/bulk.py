@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Dialect, insert
+from sqlalchemy import Boolean, Connection, Dialect, LargeBinary
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeEngine
 from server.models.table import UTCDateTime
 
 Row = Mapping[str, Any]
+Values = tuple[Any, ...]
 
 # Below it, setting a COPY up costs more than it saves.
 _COPY_ROWS_MIN = 8
@@ -31,45 +32,54 @@ def table_of(model: type[DeclarativeBase]) -> SQLTable:
 
 def append(connection: Connection, table: SQLTable, rows: Sequence[Row]) -> None:
     """Insert rows, all with the same columns in the same order."""
+    if rows:
+        append_values(connection, table, tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+def append_values(
+    connection: Connection, table: SQLTable, names: tuple[str, ...], rows: Sequence[Values]
+) -> None:
+    """Insert rows that are bare values, in the order of `names`."""
     if not rows:
         return
-    if connection.dialect.name == "sqlite":
-        _insert(connection, table, rows)
-    elif len(rows) >= _COPY_ROWS_MIN:
-        _copy(connection, table, rows)
+    made = _as_driver_takes_them(connection.dialect, table, names, rows)
+    if connection.dialect.name == "postgresql" and len(rows) >= _COPY_ROWS_MIN:
+        _copy(connection, table, names, made)
     else:
-        connection.execute(insert(table), rows)
+        _insert(connection, table, names, made)
 
 
-def _insert(connection: Connection, table: SQLTable, rows: Sequence[Row]) -> None:
+def _insert(
+    connection: Connection, table: SQLTable, names: tuple[str, ...], rows: list[Values]
+) -> None:
     """What SQLAlchemy would do, without its work for each value."""
-    names = tuple(rows[0])
-    marks = ", ".join("?" * len(names))
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    marks = ", ".join([mark] * len(names))
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
-    connection.exec_driver_sql(statement, _values(connection.dialect, table, names, rows))
+    connection.exec_driver_sql(statement, rows)
 
 
-def _copy(connection: Connection, table: SQLTable, rows: Sequence[Row]) -> None:
+def _copy(
+    connection: Connection, table: SQLTable, names: tuple[str, ...], rows: list[Values]
+) -> None:
     """By COPY, which PostgreSQL takes in several times as fast as statements."""
-    names = tuple(rows[0])
     command = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
     raw = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)
     try:
         with raw.cursor() as cursor, cursor.copy(command) as copy:
-            for values in _values(connection.dialect, table, names, rows):
+            for values in rows:
                 copy.write_row(values)
     except psycopg.Error as error:
         raise DBAPIError.instance(command, None, error, psycopg.Error) from error
 
 
-def _values(
-    dialect: Dialect, table: SQLTable, names: tuple[str, ...], rows: Sequence[Row]
-) -> list[tuple[Any, ...]]:
-    """The rows as the driver takes them."""
-    columns = [[row[name] for row in rows] for name in names]
+def _as_driver_takes_them(
+    dialect: Dialect, table: SQLTable, names: tuple[str, ...], rows: Sequence[Values]
+) -> list[Values]:
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
     for at, process in _processors(dialect, table, names):
-        columns[at] = [process(value) for value in columns[at]]
+        columns[at] = map(process, columns[at])
     return list(zip(*columns, strict=True))
 
 
@@ -83,13 +93,23 @@ def _processors(
 
 
 def _processor(dialect: Dialect, kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
-    if isinstance(kind, UTCDateTime) and dialect.name == "sqlite":
-        return _time_in_sqlite
+    if isinstance(kind, (LargeBinary, Boolean)):
+        # Both drivers take bytes and truth values as they are.
+        return None
+    if isinstance(kind, UTCDateTime):
+        return _time_in_sqlite if dialect.name == "sqlite" else _time
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
+def _time(at: datetime | None) -> datetime | None:
+    assert at is None or at.tzinfo is not None
+    return at
+
+
+# The time of an event stands also in the rows that follow from it, that of receipt in all of them.
+@lru_cache(maxsize=4096)
 def _time_in_sqlite(at: datetime | None) -> str | None:
-    """The text that SQLAlchemy makes of a time for SQLite, in a third of the time."""
+    """The text that SQLAlchemy makes of a time for SQLite."""
     if at is None:
         return None
     assert at.tzinfo is not None

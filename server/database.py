@@ -8,13 +8,16 @@ the cloud has more than one writing process: an affected library is refused.
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import psycopg
 import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import URL, Connection, CursorResult, Engine, Insert, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -26,6 +29,7 @@ T = TypeVar("T")
 
 _TRIES = 8
 _BUSY_TIMEOUT_MS = 10_000
+_COUNTED = {"preserve_rowcount": True}
 _READ_ONLY = "valet_read_only"
 _NOTE = "valet_note"
 _MODE = "valet_mode"
@@ -37,13 +41,20 @@ class DatabaseError(Exception):
 
 
 class Database:
-    """The engine and the only two ways to use it."""
+    """The engine and the only ways to use it.
 
-    def __init__(self, url: str) -> None:
-        """Does not connect yet. Raises `DatabaseError` for a URL that cannot be used."""
+    SQLite lets one write at a time, and who finds it busy sleeps and looks again, longer each time.
+    So the threads of a process wait for each other here, where the next is woken at once.
+    """
+
+    def __init__(self, url: str, connections: int = 15) -> None:
+        """Does not connect yet; `connections`: at most so many at a time. Raises `DatabaseError`
+        for a URL that cannot be used."""
         parsed = _parse(url)
         is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(parsed) if is_sqlite else _postgres_engine(parsed)
+        make = _sqlite_engine if is_sqlite else _postgres_engine
+        self.engine = make(parsed, connections)
+        self._turn = threading.RLock() if is_sqlite else nullcontext()
         self._reading = self.engine.execution_options(**{_READ_ONLY: True})
         self._noting = self.engine.execution_options(**{_NOTE: True})
 
@@ -53,7 +64,7 @@ class Database:
         Run again from the start when the database asks for it (serialisation failure,
         deadlock, busy), so `work` must have no effect outside its session.
         """
-        return retrying(lambda: self._once(self.engine, work))
+        return retrying(lambda: self._in_turn(self.engine, work))
 
     def note(self, work: Callable[[Session], T]) -> T:
         """Like `write`, for what nobody is told of: the commit does not wait for the disk.
@@ -61,7 +72,7 @@ class Database:
         Every process sees it at once, and the end of a process loses nothing; but a power cut may
         take the last of them back.
         """
-        return retrying(lambda: self._once(self._noting, work))
+        return retrying(lambda: self._in_turn(self._noting, work))
 
     def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` on one consistent snapshot; nothing it does is kept."""
@@ -70,6 +81,10 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    def _in_turn(self, engine: Engine, work: Callable[[Session], T]) -> T:
+        with self._turn:
+            return self._once(engine, work)
 
     @staticmethod
     def _once(engine: Engine, work: Callable[[Session], T]) -> T:
@@ -82,10 +97,9 @@ def insert_missing(session: Session, table: type[DeclarativeBase], **values: obj
     both go on."""
     into = table.__table__
     assert isinstance(into, SQLTable)
-    statement = _insert_missing(into, session.get_bind().dialect.name)
-    found = session.execute(statement, values, execution_options={"preserve_rowcount": True})
-    assert isinstance(found, CursorResult)
-    return found.rowcount == 1
+    connection = session.connection()
+    statement = _insert_missing(into, connection.dialect.name)
+    return connection.execute(statement, values, execution_options=_COUNTED).rowcount == 1
 
 
 @lru_cache(maxsize=64)
@@ -126,31 +140,45 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _postgres_engine(url: URL) -> Engine:
-    # The consistent snapshot that `read` promises needs more than the default isolation.
+def _postgres_engine(url: URL, connections: int) -> Engine:
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get(_READ_ONLY):
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        elif options.get(_NOTE):
-            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+        options, raw = connection.get_execution_options(), connection.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        read_only = bool(options.get(_READ_ONLY))
+        # The consistent snapshot that `read` promises needs more than the default isolation. The
+        # driver says it with its BEGIN.
+        if bool(raw.read_only) != read_only:
+            raw.read_only = read_only
+            raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ if read_only else None
+        if options.get(_NOTE):
+            raw.execute("SET LOCAL synchronous_commit TO off")
 
     return engine
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, connections: int) -> Engine:
     version = sqlite.sqlite_version_info
     if not _is_safe(version):
         raise DatabaseError(
             f"SQLite {sqlite.sqlite_version} can lose committed writes when several processes "
             "write (WAL-reset bug): install pysqlite3 0.6.1 or newer, or use PostgreSQL"
         )
-    engine = create_engine(url.set(drivername="sqlite"), module=sqlite, hide_parameters=True)
+    engine = create_engine(
+        url.set(drivername="sqlite"),
+        module=sqlite,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
@@ -165,16 +193,21 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
+        options, info = connection.get_execution_options(), connection.info
         read_only = bool(options.get(_READ_ONLY))
         wanted = ("ON" if read_only else "OFF", "NORMAL" if options.get(_NOTE) else "FULL")
-        if connection.info.get(_MODE) != wanted:
-            connection.info.pop(_MODE, None)
-            connection.exec_driver_sql(f"PRAGMA query_only={wanted[0]}")
-            connection.exec_driver_sql(f"PRAGMA synchronous={wanted[1]}")
-            connection.info[_MODE] = wanted
         # A write transaction takes its lock at once: upgrading later cannot wait, only fail.
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+        raw: Any = connection.connection.driver_connection
+        try:
+            if info.get(_MODE) != wanted:
+                info.pop(_MODE, None)
+                raw.execute(f"PRAGMA query_only={wanted[0]}")
+                raw.execute(f"PRAGMA synchronous={wanted[1]}")
+                info[_MODE] = wanted
+            raw.execute(begin)
+        except sqlite.Error as error:
+            raise DBAPIError.instance(begin, None, error, sqlite.Error) from error
 
     return engine
 

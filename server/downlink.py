@@ -1,39 +1,49 @@
 """What changed in the district after a station's cursor.
 
 Everything a station mirrors carries the district version of its last change, so there is no
-log of changes to keep: news is whatever has a higher version than the cursor.
+log of changes to keep: news is whatever has a higher version than the cursor. That a visit is over
+is news only for who can have heard of it: it was known up to the cursor, or the asker has recorded
+something of it since.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
-    Label,
+    Executable,
     Row,
     ScalarSelect,
     Select,
+    String,
+    TextClause,
+    and_,
     bindparam,
+    exists,
     func,
+    or_,
     select,
+    text,
+    union_all,
 )
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.orm import Session
 
 from schemas import sync
 from schemas.guest import Guest
-from server import guests, promises
+from server import guests, links, promises
 from server.bulk import table_of
-from server.district import current_version, lots_nearest_first
+from server.district import drive_times, lots_nearest_first
 from server.master_key import MasterKey
 from server.models import (
+    DistrictRow,
     EventRow,
-    Mirrored,
     MoveRow,
     PersonRow,
     PlaceRow,
@@ -45,10 +55,81 @@ from server.models import (
 from server.one_of import one_of
 from server.visit_rows import OPEN, REQUEST_IS_OPEN, VISIT_IS_OPEN
 
-_EVENTS, _MOVES, _REQUESTS, _VISITS = map(table_of, (EventRow, MoveRow, RequestRow, VisitRow))
-_DOCUMENT_TABLES = tuple(map(table_of, (PlaceRow, PersonRow, TagRow)))
+_DISTRICTS, _EVENTS, _MOVES = map(table_of, (DistrictRow, EventRow, MoveRow))
+_REQUESTS, _VISITS = map(table_of, (RequestRow, VisitRow))
+_DOCUMENTS: dict[str, SQLTable] = {
+    sync.CHANGE_PLACE: table_of(PlaceRow),
+    sync.CHANGE_PERSON: table_of(PersonRow),
+    sync.CHANGE_TAG: table_of(TagRow),
+}
 
 CODE_KEY = "handover-code"
+
+Rows = Sequence[Any]
+
+_ALL = 2**62
+_CURSOR = bindparam("cursor", type_=BigInteger)
+_UPTO, _MOST = bindparam("upto", type_=BigInteger), bindparam("most", type_=BigInteger)
+
+_IS_OVER = text("NOT visits.is_open")
+
+
+def _newest(table: SQLTable, *where: ColumnElement[bool] | TextClause) -> ScalarSelect[int]:
+    return select(func.coalesce(func.max(table.c.version), 0)).where(*where).scalar_subquery()
+
+
+_VERSIONS = select(
+    _DISTRICTS.c.version.label("district"),
+    _newest(_VISITS, VISIT_IS_OPEN).label("open_visits"),
+    _newest(_VISITS, _IS_OVER).label("closed_visits"),
+    *(_newest(table).label(kind) for kind, table in _DOCUMENTS.items()),
+)
+
+
+def _newer_documents(table: SQLTable) -> Select[*tuple[Any, ...]]:
+    version = table.c.version
+    newer = select(table).where(version > _CURSOR, version <= _UPTO)
+    return newer.order_by(version).limit(_MOST)
+
+
+# An event is never newer than its visit, so the open ones lead to it: by its position (here an
+# expression, which has no index) all that is over would be passed. The asking station's own too:
+# a visit that is open again comes whole to whoever has forgotten it, also to where its events were
+# recorded.
+_POSITION = _EVENTS.c.position + 0
+_NEWER_EVENTS = (
+    select(
+        _POSITION.label("version"),
+        *(_EVENTS.c[name] for name in ("event_id", "journal_id", "at", "line")),
+    )
+    .join(_VISITS, _VISITS.c.id == _EVENTS.c.visit_id)
+    .where(VISIT_IS_OPEN, _VISITS.c.version > _CURSOR)
+    .where(_POSITION > _CURSOR, _POSITION <= _UPTO)
+    .order_by(_POSITION, _EVENTS.c.journal_id, _EVENTS.c.seq)
+    .limit(_MOST)
+)
+
+_VIEWED = [_VISITS.c[name] for name in ("version", "id", "is_open", "tag_shared", "guest_ref")]
+_NEWER_VISIT = and_(_VISITS.c.version > _CURSOR, _VISITS.c.version <= _UPTO)
+_KNOWN_TO_ALL = and_(_CURSOR > 0, _VISITS.c.known_version <= _CURSOR)
+_RECORDED_SINCE = exists().where(
+    _EVENTS.c.visit_id == _VISITS.c.id,
+    _EVENTS.c.journal_id == bindparam("journal_id", type_=String),
+    _EVENTS.c.position > _CURSOR,
+)
+_NEWER_VISITS = (
+    union_all(
+        select(*_VIEWED).where(VISIT_IS_OPEN, _NEWER_VISIT),
+        select(*_VIEWED).where(_IS_OVER, _NEWER_VISIT).where(or_(_KNOWN_TO_ALL, _RECORDED_SINCE)),
+    )
+    .order_by("version", "id")
+    .limit(_MOST)
+)
+_NEWER: Mapping[str, Executable] = {
+    **{kind: _newer_documents(table) for kind, table in _DOCUMENTS.items()},
+    sync.CHANGE_EVENT: _NEWER_EVENTS,
+    sync.CHANGE_VISIT: _NEWER_VISITS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,99 +141,112 @@ class News:
     more: bool
 
 
-def news(session: Session, key: MasterKey, cursor: int, limit: int) -> News:
-    """The changes after `cursor`, about `limit` of each kind, whole versions at a time."""
-    newest = current_version(session)
-    if newest == cursor:
-        return News(cursor, [], more=False)
+def news(
+    session: Session, key: MasterKey, cursor: int, limit: int, journal_id: str | None = None
+) -> News:
+    """The changes after `cursor`, about `limit` of each kind, whole versions at a time.
+    `journal_id`: the asker's own, if it has one."""
     connection = session.connection()
-    extent = connection.execute(_EXTENT, {"cursor": cursor, "before": limit - 1}).one()
-    upto = _upto(extent, cursor, newest)
+    versions = connection.execute(_VERSIONS).one_or_none()
+    if versions is None:
+        return News(0, [], more=False)
+    if versions.district == cursor:
+        return News(cursor, [], more=False)
+    asker = {"cursor": cursor, "journal_id": journal_id}
+    upto, rows = _newer(connection, versions, asker, limit)
     changes = [
-        *_documents(session, extent, cursor, upto),
-        *_events(connection, cursor, upto),
-        *_visits(session, key, cursor, upto),
+        *_documents(session, rows),
+        *(_change(sync.CHANGE_EVENT, row.event_id, _event_view(row)) for row in rows["event"]),
+        *(
+            _change(sync.CHANGE_VISIT, view["visit_id"], view)
+            for view in views(session, key, rows["visit"])
+        ),
     ]
-    return News(upto, changes, upto < newest)
+    return News(upto, changes, upto < versions.district)
 
 
-def _upto(extent: Row[*tuple[Any, ...]], cursor: int, newest: int) -> int:
-    """The highest version such that no table has many more than the limit of rows up to it.
+def _newer(
+    connection: Connection,
+    versions: Row[*tuple[Any, ...]],
+    asker: Mapping[str, Any],
+    limit: int,
+) -> tuple[int, dict[str, Rows]]:
+    """Up to which version: the highest such that no kind has many more than the limit of rows up
+    to it; and the rows up to there, by kind.
 
     Who starts from nothing gets all documents at once: a page that ended with them would lie
-    before every visit of the past, and those would then be told of as closed.
+    before visits of the past of which nobody knows when they became known.
     """
-    cuts = [extent.events_cut, extent.open_visits_cut if cursor == 0 else extent.visits_cut]
-    if cursor != 0:
-        cuts += [extent.places_cut, extent.people_cut, extent.tags_cut]
-    return min((cut for cut in cuts if cut is not None), default=newest)
+    newest, cursor = versions.district, asker["cursor"]
+    newest_of = {
+        **{kind: getattr(versions, kind) for kind in _DOCUMENTS},
+        sync.CHANGE_EVENT: versions.open_visits,
+        sync.CHANGE_VISIT: max(versions.open_visits, versions.closed_visits),
+    }
+    # What has no news is not read.
+    kinds = [kind for kind in _NEWER if newest_of[kind] > cursor]
+    rows: dict[str, Rows] = dict.fromkeys(_NEWER, ())
+    cuts = []
+    for kind in kinds:
+        most = _ALL if cursor == 0 and kind in _DOCUMENTS else limit
+        asked = {**asker, "upto": newest, "most": most}
+        rows[kind] = found = connection.execute(_NEWER[kind], asked).all()
+        if len(found) == most:
+            cuts.append(found[-1].version)
+    upto = min(cuts, default=newest)
+    if cuts:
+        asked = {**asker, "upto": upto, "most": _ALL}
+        rows |= {kind: connection.execute(_NEWER[kind], asked).all() for kind in kinds}
+    return upto, rows
 
 
 def _change(kind: str, change_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"kind": kind, "id": change_id, "body": body}
 
 
-def _documents(
-    session: Session, extent: Row[*tuple[Any, ...]], cursor: int, upto: int
-) -> list[dict[str, Any]]:
-    """Places, people and tags: they seldom change, and a table without news is not read."""
-    changes: list[dict[str, Any]] = []
-    if (extent.places_version or 0) > cursor:
-        view = _place_view(session)
-        changes += _newer(session, PlaceRow, cursor, upto, sync.CHANGE_PLACE, view)
-    if (extent.people_version or 0) > cursor:
-        changes += _newer(session, PersonRow, cursor, upto, sync.CHANGE_PERSON, _person_view)
-    if (extent.tags_version or 0) > cursor:
-        changes += _newer(session, TagRow, cursor, upto, sync.CHANGE_TAG, _tag_view)
-    return changes
+def _documents(session: Session, rows: Mapping[str, Rows]) -> Iterator[dict[str, Any]]:
+    """Places, people and tags."""
+    near = lots_nearest_first(session) if rows[sync.CHANGE_PLACE] else {}
+    drives = drive_times(session) if rows[sync.CHANGE_PLACE] else {}
+    for row in rows[sync.CHANGE_PLACE]:
+        yield _change(sync.CHANGE_PLACE, row.id, _place_view(row, near, drives))
+    for row in rows[sync.CHANGE_PERSON]:
+        yield _change(sync.CHANGE_PERSON, row.id, _person_view(row))
+    for row in rows[sync.CHANGE_TAG]:
+        yield _change(sync.CHANGE_TAG, row.id, _tag_view(row))
 
 
-def _newer(
-    session: Session,
-    table: type[Mirrored],
-    cursor: int,
-    upto: int,
-    kind: str,
-    view: Callable[[Any], dict[str, Any]],
-) -> Iterator[dict[str, Any]]:
-    rows = session.scalars(
-        select(table).where(table.version > cursor, table.version <= upto).order_by(table.version)
-    )
-    return (_change(kind, row.id, view(row)) for row in rows)
+def _place_view(
+    row: Any, near: Mapping[str, list[str]], drives: Mapping[str, dict[str, int]]
+) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "name": row.name,
+        "letter": row.letter,
+        "x_m": row.x_m,
+        "y_m": row.y_m,
+        "hooks": row.hooks,
+        "kerb_spaces": row.kerb_spaces,
+        "stalls": row.stalls,
+        "is_open": row.is_open,
+        "near": near.get(row.id, []),
+        "drive_s": drives.get(row.id, {}),
+    }
 
 
-def _place_view(session: Session) -> Callable[[PlaceRow], dict[str, Any]]:
-    near = lots_nearest_first(session)
-
-    def view(row: PlaceRow) -> dict[str, Any]:
-        return {
-            "id": row.id,
-            "kind": row.kind,
-            "name": row.name,
-            "letter": row.letter,
-            "x_m": row.x_m,
-            "y_m": row.y_m,
-            "hooks": row.hooks,
-            "kerb_spaces": row.kerb_spaces,
-            "stalls": row.stalls,
-            "is_open": row.is_open,
-            "near": near.get(row.id, []),
-        }
-
-    return view
-
-
-def _person_view(row: PersonRow) -> dict[str, Any]:
+def _person_view(row: Any) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
         "roles": row.roles,
         "badge_tag": row.badge_tag,
         "is_active": row.is_active,
+        "wait_place_id": row.wait_place_id,
     }
 
 
-def _tag_view(row: TagRow) -> dict[str, Any]:
+def _tag_view(row: Any) -> dict[str, Any]:
     return {
         "id": row.id,
         "kind": row.kind,
@@ -162,64 +256,10 @@ def _tag_view(row: TagRow) -> dict[str, Any]:
     }
 
 
-# Of open visits only, and the asking station's own too: a visit that is open again comes whole to
-# whoever has forgotten it, also to where its events were recorded.
-_NEWER_EVENTS = (
-    select(
-        _EVENTS.c.position, _EVENTS.c.event_id, _EVENTS.c.journal_id, _EVENTS.c.at, _EVENTS.c.line
-    )
-    .join(_VISITS, _VISITS.c.id == _EVENTS.c.visit_id)
-    .where(_VISITS.c.is_open, _EVENTS.c.position > bindparam("cursor"))
-    .order_by(_EVENTS.c.position, _EVENTS.c.journal_id, _EVENTS.c.seq)
-)
-# Closed ones too, so that they are dropped; not for who starts from nothing.
-_NEWER_VISITS = (
-    select(_VISITS)
-    .where(_VISITS.c.version > bindparam("cursor"))
-    .order_by(_VISITS.c.version, _VISITS.c.id)
-)
-
-
-def _cut(newer: Select[*tuple[Any, ...]], version: ColumnElement[int]) -> ScalarSelect[Any]:
-    """The version of the row at the limit, null where there are not so many."""
-    return newer.with_only_columns(version).offset(bindparam("before")).limit(1).scalar_subquery()
-
-
-def _document_columns(table: SQLTable) -> Iterator[Label[Any]]:
-    version = table.c.version
-    newer = select(version).where(version > bindparam("cursor")).order_by(version)
-    yield _cut(newer, version).label(f"{table.name}_cut")
-    yield select(func.max(version)).scalar_subquery().label(f"{table.name}_version")
-
-
-_EXTENT = select(
-    *(column for table in _DOCUMENT_TABLES for column in _document_columns(table)),
-    _cut(_NEWER_EVENTS, _EVENTS.c.position).label("events_cut"),
-    _cut(_NEWER_VISITS, _VISITS.c.version).label("visits_cut"),
-    _cut(_NEWER_VISITS.where(VISIT_IS_OPEN), _VISITS.c.version).label("open_visits_cut"),
-)
-
-
-def _events(connection: Connection, cursor: int, upto: int) -> list[dict[str, Any]]:
-    newer = _NEWER_EVENTS.where(_EVENTS.c.position <= bindparam("upto"))
-    rows = connection.execute(newer, {"cursor": cursor, "upto": upto})
-    return [_change(sync.CHANGE_EVENT, row.event_id, _event_view(row)) for row in rows]
-
-
 def _event_view(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     body = json.loads(row.line)
     del body["hash"]
     return {"journal_id": row.journal_id, "at": row.at.isoformat(), "event": body}
-
-
-def _visits(session: Session, key: MasterKey, cursor: int, upto: int) -> list[dict[str, Any]]:
-    newer = _NEWER_VISITS.where(_VISITS.c.version <= bindparam("upto"))
-    if cursor == 0:
-        newer = newer.where(VISIT_IS_OPEN)
-    rows = session.connection().execute(newer, {"cursor": cursor, "upto": upto}).all()
-    return [
-        _change(sync.CHANGE_VISIT, body["visit_id"], body) for body in views(session, key, rows)
-    ]
 
 
 _OPEN_MOVES = select(_MOVES).where(one_of(_MOVES.c.visit_id, "ids"), _MOVES.c.state == OPEN)
@@ -262,7 +302,13 @@ def _visit_view(
         "promise": _promise_view(promise),
         "move": _move_view(move),
         "tag_shared": row.tag_shared,
+        "link": links.token_of(key, row.id) if _needs_link(row, guest) else None,
     }
+
+
+def _needs_link(row: Any, guest: Guest | None) -> bool:
+    """Whether a booth has to show the driver's link, because it can be sent nowhere."""
+    return bool(row.is_open) and guest is not None and guest.phone is None
 
 
 def _promise_view(row: PromiseRow | None) -> dict[str, Any] | None:
@@ -284,4 +330,6 @@ def _move_view(row: Any) -> dict[str, Any] | None:
         "to_place_id": row.to_place_id,
         "runner_id": row.runner_id,
         "why": row.why,
+        "why_place_id": row.why_place_id,
+        "to_stall": row.to_stall,
     }

@@ -48,7 +48,8 @@ _EVENTS, _QUARANTINE = table_of(EventRow), table_of(QuarantineRow)
 class Batch:
     """One sync request, parsed: who sends, from which boot, and the lines as they came.
 
-    `first_seq` is where the sender says that the lines begin, if it says so.
+    `first_seq` is where the sender says that the lines begin, if it says so; `has_more`: it says
+    that more waits behind them.
     """
 
     station_id: str
@@ -59,6 +60,7 @@ class Batch:
     guests: Sequence[Guest]
     lines: Sequence[bytes]
     first_seq: int | None = None
+    has_more: bool = False
 
 
 @dataclass(slots=True)
@@ -111,8 +113,10 @@ def ingest(
     1. The district's version and the journal's row are taken, in this order, by everyone.
     2. Each line is read alone: a bad one is quarantined and its sequence acknowledged.
     3. Sequence decides: known ones are duplicates, a jump ahead is a gap and ends the batch.
-    4. The visits that the new events touch are folded anew, and moves, promises and messages
-       follow in the same transaction.
+    4. The visits that the new events touch are folded anew, and messages follow in the same
+       transaction; moves and promises too, once nothing more waits: a plan for the middle of an
+       outage that is over would promise what is long done. (Should the rest not come, the worker
+       plans.)
     """
     version = next_version(session)
     if lines is None:
@@ -278,7 +282,8 @@ def _apply(intake: _Intake, config: Config, key: MasterKey) -> None:
         reason = refolded.held.get(row.event_id)
         if reason is not None:
             intake.receipt.verdict(row.seq, row.event_id, sync.HELD, reason, "a person decides")
-    replan(session, config, version, now)
+    if not intake.batch.has_more:
+        replan(session, config, version, now)
 
 
 def _facts(rows: Sequence[Recorded]) -> visits.Facts:

@@ -23,7 +23,10 @@ from server.models import (
 from server.visits import OPEN
 
 # What is decided rather than recorded (plans) or counts the decisions (versions) is not compared.
-_DECIDED = {"version", "opened_at", "planned_start_at", "planned_done_at", "why"}
+_DECIDED = {
+    *("version", "known_version", "opened_at", "planned_start_at", "planned_done_at"),
+    *("why", "why_place_id", "sent_at", "to_stall"),
+}
 _FOLDED: tuple[type[Table], ...] = (VisitRow, RequestRow, MoveRow, ShiftRow, TagRow, PersonRow)
 # Of a tag and of a person, the district file says the rest.
 _FROM_EVENTS: Mapping[type[Table], Collection[str]] = {
@@ -71,6 +74,8 @@ def rebuild(session: Session) -> list[str]:
     )
     for chunk in _chunks(session):
         visits.refold(session, chunk, version)
+    # Stations have heard of them before.
+    session.execute(update(VisitRow).values(known_version=0))
     return differences(before, folded_rows(session))
 
 

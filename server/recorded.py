@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -36,25 +37,11 @@ class Recorded:
     received_at: datetime
     position: int
 
-    def columns(self) -> dict[str, Any]:
-        """The row by the names of its columns."""
-        return {
-            "journal_id": self.journal_id,
-            "seq": self.seq,
-            "event_id": self.event_id,
-            "type": self.type,
-            "visit_id": self.visit_id,
-            "tag_id": self.tag_id,
-            "place_id": self.place_id,
-            "actor": self.actor,
-            "at": self.at,
-            "time_source": self.time_source,
-            "received_at": self.received_at,
-            "position": self.position,
-            "line": self.line,
-        }
+
+_COLUMNS = tuple(column.key for column in _EVENTS.columns)
+_values: Callable[[Recorded], tuple[Any, ...]] = attrgetter(*_COLUMNS)
 
 
 def append(connection: Connection, rows: Sequence[Recorded]) -> None:
     """Write events down, for good."""
-    bulk.append(connection, _EVENTS, [row.columns() for row in rows])
+    bulk.append_values(connection, _EVENTS, _COLUMNS, [*map(_values, rows)])

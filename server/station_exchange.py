@@ -64,6 +64,7 @@ def exchange(
         guests=content["records"],
         lines=lines,
         first_seq=content["first_seq"],
+        has_more=content["depth"] > len(lines),
     )
     cursor: int | None = content["cursor"]
     fresh = None
@@ -77,7 +78,7 @@ def exchange(
         if hold is not None and content["wait_s"] and not lines:
             hold(cursor, content["wait_s"])
             fresh = None
-        fresh = fresh or _news(found, cursor)
+        fresh = fresh or _news(found, cursor, batch.journal_id)
     return {**_answer(receipt, cursor, fresh), "alarm": _alarm(station)}
 
 
@@ -174,12 +175,8 @@ def _note_contact(
     depth = max(0, header["depth"] - len(batch.lines))
     heard = {"new_seen_at": now, "new_depth": depth, "new_version": header["version"]}
     session.connection().execute(_HEARD, {"of_id": station.id, **heard})
-    if not _is_due(station, batch, now):
-        return
-    row = session.get(StationRow, station.id)
-    if row is not None:
-        station_twins.note(session, found.config, row, _word(batch), now)
-        station.cloned_at = row.cloned_at
+    if _is_due(station, batch, now):
+        station_twins.note(session, found.config, station, _word(batch), now)
 
 
 def _word(batch: Batch) -> Word:
@@ -198,9 +195,9 @@ def _tenth(at: datetime) -> int:
     return int(at.timestamp()) // _CONTACT_EVERY_S
 
 
-def _news(found: Services, cursor: int) -> News:
+def _news(found: Services, cursor: int, journal_id: str) -> News:
     limit = found.config.changes_per_answer
-    return found.database.read(lambda session: news(session, found.key, cursor, limit))
+    return found.database.read(lambda session: news(session, found.key, cursor, limit, journal_id))
 
 
 def _alarm(station: StationRow) -> str | None:

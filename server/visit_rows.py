@@ -8,6 +8,7 @@ is written without it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -51,8 +52,11 @@ _BIRTH = (
     "language",
     "received_by",
     "received_at",
+    "handling",
+    "leaves_at",
 )
-_LIVE = tuple(c.key for c in _VISITS.columns if c.key != "id" and c.key not in _BIRTH)
+_FOR_GOOD = ("id", "known_version")
+_LIVE = tuple(c.key for c in _VISITS.columns if c.key not in (*_BIRTH, *_FOR_GOOD))
 _KNOWN = select(
     *(_VISITS.c[name] for name in ("id", "state", "is_open", "tag_shared", "version", *_BIRTH))
 ).where(one_of(_VISITS.c.id, "ids"))
@@ -65,7 +69,7 @@ def load(connection: Connection, visit_ids: Collection[str]) -> dict[str, Column
 
 
 def columns_of(visit: Visit) -> Columns:
-    """What the fold says of the visit's row: all but `tag_shared` and `version`."""
+    """What the fold says of the visit's row: all but `tag_shared` and the versions."""
     return {
         "id": visit.id,
         "code": visit.code,
@@ -92,7 +96,17 @@ def columns_of(visit: Visit) -> Columns:
         "handed_over_at": visit.handed_over_at,
         "handed_over_by": visit.handed_over_by,
         "proof": visit.proof,
+        "is_grounded": visit.is_grounded,
+        "handling": list(visit.handling),
+        "leaves_at": _leaves_at(visit),
     }
+
+
+def _leaves_at(visit: Visit) -> datetime | None:
+    """When its driver thought to want the car back."""
+    if visit.wish_min is None:
+        return None
+    return visit.received_at + timedelta(minutes=visit.wish_min)
 
 
 def _known(
@@ -147,7 +161,7 @@ def write(connection: Connection, rows: Sequence[Columns], known: Mapping[str, C
     for row in sorted(rows, key=lambda row: bool(row["is_open"] and not row["tag_shared"])):
         old = known.get(row["id"])
         if old is None:
-            new.append(row)
+            new.append({**row, "known_version": row["version"]})
         elif all(row[name] == old[name] for name in _BIRTH):
             live.append(_named(_VISITS, _LIVE, row))
         else:
@@ -216,6 +230,7 @@ _LEG_CHANGES = (
     "runner_id",
     "taken_at",
     "done_at",
+    "why",
 )
 _KNOWN_LEGS = _of_visits(_MOVES, ("visit_id", "ordinal", *_LEG_CHANGES))
 _SET_LEG = _setting(_MOVES, _LEG_CHANGES)
@@ -233,6 +248,8 @@ def write_legs(
         for ordinal, leg in enumerate(visit.legs, start=1):
             row = _leg_row(visit.id, ordinal, leg)
             old = told.pop((visit.id, ordinal), None)
+            # The plan had a reason for its own runner only.
+            row["why"] = old["why"] if old and old["runner_id"] == row["runner_id"] else None
             if old is None:
                 new.append(row)
             elif any(row[name] != old[name] for name in _LEG_CHANGES):

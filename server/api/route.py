@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from flask import Response, request
+from flask import Response, g, request
 from flask_smorest import Blueprint
 from marshmallow import Schema
 
@@ -100,8 +100,15 @@ def refuse_nul(texts: Iterable[str]) -> None:
 def _require_person() -> None:
     refuse_nul((request.path, *request.args.values(), *request.cookies.values()))
     token, now = token_of(request), clock.now()
-    if not token or services().database.read(lambda s: find_person(s, token, now)) is None:
+    found = services().database.read(lambda s: find_person(s, token, now)) if token else None
+    if found is None:
         raise Refusal("not_signed_in")
+    g.reader_id = found.id
+
+
+def reader_id() -> str:
+    """Who is signed in; the gate has let nobody else in."""
+    return str(g.reader_id)
 
 
 def _keep_private(response: Response) -> Response:

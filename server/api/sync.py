@@ -9,7 +9,7 @@ import time
 import zlib
 from typing import Any
 
-from flask import request
+from flask import Response, after_this_request, request
 from flask_smorest import Blueprint
 
 from schemas.problems import Refusal
@@ -22,6 +22,11 @@ from server.station_exchange import exchange
 from server.version_watch import LOOK_EVERY_S
 
 blueprint = Blueprint("sync", __name__, description="Stations")
+
+# Less is over before it is packed.
+_PACK_FROM_BYTES = 1_000
+# The line gains most by the first level, and the answer waits for it.
+_PACK_LEVEL = 1
 
 _BODY = {
     "requestBody": {
@@ -55,6 +60,7 @@ def sync() -> dict[str, Any]:
     found = services()
     speaker = authenticate(found)
     header, lines = _parse(found)
+    after_this_request(_packed)
     now = clock.now()
     return exchange(
         found,
@@ -65,6 +71,16 @@ def sync() -> dict[str, Any]:
         spend=lambda session: speaker.spend(session, now),
         hold=lambda cursor, wait_s: _hold(found, cursor, wait_s),
     )
+
+
+def _packed(response: Response) -> Response:
+    """The answer in gzip, for who takes that: what a catch-up is told is long."""
+    response.vary.add("Accept-Encoding")
+    content = response.get_data()
+    if request.accept_encodings.quality("gzip") and len(content) >= _PACK_FROM_BYTES:
+        response.set_data(gzip.compress(content, compresslevel=_PACK_LEVEL, mtime=0))
+        response.content_encoding = "gzip"
+    return response
 
 
 def _parse(found: Services) -> tuple[Any, list[bytes]]:

@@ -37,7 +37,7 @@ class EventRow(Table):
     __tablename__ = "events"
     __table_args__ = (
         Index("uq_events_event_id", "event_id", unique=True),
-        Index("ix_events_visit_id", "visit_id"),
+        Index("ix_events_visit_id", "visit_id", "journal_id", "position"),
         Index("ix_events_position", "position"),
         Index(
             "ix_events_tag_id",

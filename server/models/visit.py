@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas import states
@@ -16,8 +16,12 @@ _LIVE = "is_open AND NOT tag_shared"
 class VisitRow(Table):
     """One car's stay, see `schemas.visit.Visit`. `conflicts`: pairs of event id and reason.
 
+    `is_grounded`: nobody may drive the car. `handling`: what a runner has to know of it.
+    `leaves_at`: when its driver thought, at reception, to want it back.
+
     `tag_shared`: another open visit claims one of its tags, so both are held. The partial
-    unique indexes keep a tag on at most one open visit otherwise.
+    unique indexes keep a tag on at most one open visit otherwise. `known_version`: the district's
+    version at which the visit became known, 0 where nobody can say.
     """
 
     __tablename__ = "visits"
@@ -38,15 +42,21 @@ class VisitRow(Table):
         ),
         Index("ix_visits_key_tag", "key_tag", "received_at"),
         Index("ix_visits_claim_tag", "claim_tag", "received_at"),
-        Index("ix_visits_version", "version"),
         Index("ix_visits_received_at", "received_at"),
         Index("ix_visits_ready_at", "ready_at"),
         Index("ix_visits_handed_over_at", "handed_over_at", "received_at"),
         Index(
             "ix_visits_open",
-            "is_open",
+            "version",
             sqlite_where=text("is_open"),
             postgresql_where=text("is_open"),
+        ),
+        Index(
+            "ix_visits_closed",
+            "version",
+            "known_version",
+            sqlite_where=text("NOT is_open"),
+            postgresql_where=text("NOT is_open"),
         ),
         CheckConstraint("key_holder_kind IN ('guest', 'hook', 'person')", "key_holder_kind"),
         CheckConstraint("(key_holder_kind = 'guest') = (key_holder_id IS NULL)", "key_holder_id"),
@@ -78,7 +88,11 @@ class VisitRow(Table):
     handed_over_at: Mapped[datetime | None]
     handed_over_by: Mapped[str | None]
     proof: Mapped[str | None]
+    is_grounded: Mapped[bool] = mapped_column(server_default=false())
+    handling: Mapped[list[str]] = mapped_column(JSONText, server_default="[]")
+    leaves_at: Mapped[datetime | None]
     version: Mapped[int]
+    known_version: Mapped[int] = mapped_column(server_default=text("0"))
 
     @property
     def shown_state(self) -> str:

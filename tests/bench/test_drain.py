@@ -21,7 +21,7 @@ from tests.bench.drain import Drained, drain
 from tests.bench.outage import Outage, learn_district, live_through
 from tests.bench.peers.jetstream import JetStream
 from tests.bench.peers.mosquitto import Mosquitto
-from tests.bench.peers.peer import Peer, Run
+from tests.bench.peers.peer import A_COMMIT, Peer, Run
 from tests.bench.peers.raw import RawInserts
 from tests.bench.spread import of_rates, of_ratios
 from tests.bench.town import Town
@@ -32,16 +32,18 @@ ROUNDS = 5
 OURS = "ours, full work"
 PEERS: tuple[Peer, ...] = (
     Mosquitto(1),
+    Mosquitto(1, events_a_mark=1),
     Mosquitto(100),
     JetStream(1),
+    JetStream(1, events_a_mark=1),
     JetStream(100),
     RawInserts(),
 )
 LEAST = {
-    ("sqlite", Mosquitto(1).name): 4.0,
-    ("postgresql", Mosquitto(1).name): 3.5,
-    ("sqlite", JetStream(1).name): 2.0,
-    ("postgresql", JetStream(1).name): 1.5,
+    **{("sqlite", Mosquitto(1, mark).name): 4.0 for mark in (1, A_COMMIT)},
+    **{("postgresql", Mosquitto(1, mark).name): 3.5 for mark in (1, A_COMMIT)},
+    **{("sqlite", JetStream(1, mark).name): 2.0 for mark in (1, A_COMMIT)},
+    **{("postgresql", JetStream(1, mark).name): 1.5 for mark in (1, A_COMMIT)},
     ("sqlite", RawInserts().name): 0.08,
     ("postgresql", RawInserts().name): 0.20,
 }

@@ -27,6 +27,7 @@ from server.database import Database
 from server.district import current_version, load_district
 from server.downlink import CODE_KEY, News, news
 from server.models import VisitRow
+from server.rebuild import rebuild
 from tests.cloud_kit import CloudKit
 from tests.visit_story import (
     BOOTHS,
@@ -180,6 +181,44 @@ def test_a_station_that_starts_late_hears_nothing_of_what_is_over(kit: CloudKit,
     told = {change["body"]["visit_id"] for change in heard if change["kind"] == "visit"}
     assert told == {last.id}
     assert sum(change["kind"] == "event" for change in heard) == 1
+
+
+def told_closed(kit: CloudKit, cursor: int, journal_id: str | None = None) -> set[str]:
+    """The visits that somebody with this cursor and journal is told are over."""
+    page = kit.database.read(lambda session: news(session, KEY, cursor, 500, journal_id))
+    views = [change["body"] for change in page.changes if change["kind"] == "visit"]
+    return {view["visit_id"] for view in views if not view["is_open"]}
+
+
+def test_that_a_visit_is_over_is_told_to_those_who_can_have_heard_of_it(kit: CloudKit) -> None:
+    story = Story(kit.database, kit.config)
+    known = story.receive("herrera")
+    heard_of = kit.database.read(current_version)
+    known.play_whole()
+    story.wait(minutes=1)
+    later = story.receive("bolivar").play_whole()
+    after = kit.database.read(current_version)
+    journals = {place: journal.id for place, journal in story.journals.items()}
+
+    assert told_closed(kit, heard_of) == {known.id}
+    assert told_closed(kit, heard_of, journals["francia"]) == {known.id}
+    # Both have recorded something of the second car that they have not seen in any news.
+    assert told_closed(kit, heard_of, journals["bolivar"]) == {known.id, later.id}
+    assert told_closed(kit, heard_of, journals["lote-norte"]) == {known.id, later.id}
+    assert told_closed(kit, after, journals["bolivar"]) == set()
+
+
+def test_after_a_rebuild_everybody_is_told_once_more_what_is_over(kit: CloudKit) -> None:
+    story = Story(kit.database, kit.config)
+    story.receive("herrera").play_whole()
+    cursor = kit.database.read(current_version)
+    open_still = story.receive("bolivar")
+    later = story.receive("bolivar").play_whole()
+    assert told_closed(kit, cursor) == set()
+    assert kit.database.write(rebuild) == []
+    assert told_closed(kit, cursor) == {story.visits[0].id, later.id}
+    page = kit.database.read(lambda session: news(session, KEY, cursor, 500))
+    assert open_still.id in {change["body"].get("visit_id") for change in page.changes}
 
 
 def test_a_visit_that_opens_again_comes_whole_to_everybody_who_has_forgotten_it(

@@ -127,6 +127,18 @@ def test_the_answer_brings_the_district_and_the_events_that_were_just_sent(door:
     assert (again["changes"], again["ack_seq"]) == ([], 1)
 
 
+def test_a_long_answer_is_packed_for_who_takes_that(door: Door) -> None:
+    plain = door.post([door.station.received(1)], cursor=0)
+    packed = door.post(cursor=0, headers={"Accept-Encoding": "gzip"})
+    short = door.post(headers={"Accept-Encoding": "gzip"})
+    refused = door.post(cursor=0, headers={"Accept-Encoding": "gzip;q=0"})
+    assert packed.content_encoding == "gzip"
+    assert {plain.content_encoding, short.content_encoding, refused.content_encoding} == {None}
+    assert all("Accept-Encoding" in answer.vary for answer in (plain, packed, short))
+    assert len(packed.data) < len(plain.data) / 3
+    assert json.loads(gzip.decompress(packed.data))["changes"] == plain.get_json()["changes"]
+
+
 def test_a_stranger_is_not_let_in(door: Door) -> None:
     other = {STATION_HEADER: "station-nowhere"}
     assert door.code(headers=other) == (401, "unknown_station")

@@ -32,6 +32,7 @@ from tests.simulation.trace import Trace
 GROUP = "cloud"
 MASTER_KEY = "07" * 32
 _READ_ONLY = "valet_read_only"
+_POSITION = "SELECT coalesce(max(position), 0) FROM events WHERE journal_id = ?"
 
 
 class CloudKilled(BaseException):
@@ -172,6 +173,11 @@ class CloudMachine:
     def newest(self) -> int:
         """The district's version."""
         (row,) = self.look.execute("SELECT version FROM districts").fetchall()
+        return int(row[0])
+
+    def position(self, journal_id: str) -> int:
+        """The district's version of the last change of this journal's events; 0 without any."""
+        (row,) = self.look.execute(_POSITION, (journal_id,)).fetchall()
         return int(row[0])
 
     def _look_for_news(self) -> None:

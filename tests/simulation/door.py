@@ -105,28 +105,32 @@ class NewsOnce:
     """News are worked out once for all stations that ask the same of the same district.
 
     What `server.downlink.news` gives follows from the cursor and from rows that carry the
-    district's version of their last change, so until the next version the answer stands.
+    district's version of their last change, so until the next version the answer stands. Who
+    asks counts only where something that it recorded came in after the cursor.
     """
 
     def __init__(
         self,
         newest: Callable[[], int],
-        real: Callable[[Services, int], News] = station_exchange._news,
+        position: Callable[[str], int],
+        real: Callable[[Services, int, str], News] = station_exchange._news,
     ) -> None:
         self._newest = newest
+        self._position = position
         self._real = real
         self._version = -1
-        self._known: dict[int, News] = {}
+        self._known: dict[tuple[int, str | None], News] = {}
 
-    def __call__(self, found: Services, cursor: int) -> News:
+    def __call__(self, found: Services, cursor: int, journal_id: str) -> News:
         """See `server.station_exchange`."""
         version = self._newest()
         if version != self._version:
             self._version = version
             self._known.clear()
-        if cursor not in self._known:
-            self._known[cursor] = self._real(found, cursor)
-        return self._known[cursor]
+        asked = cursor, journal_id if self._position(journal_id) > cursor else None
+        if asked not in self._known:
+            self._known[asked] = self._real(found, cursor, journal_id)
+        return self._known[asked]
 
 
 def _time(text: str | None) -> datetime | None:

@@ -121,6 +121,11 @@ class Hub:
         assert isinstance(task, Task), "only a task can wait"
         return task
 
+    def group(self) -> str:
+        """The group of the task that runs now; empty in the main greenlet."""
+        task = getattr(getcurrent(), "task", None)
+        return task.group if isinstance(task, Task) else ""
+
     def sleep(self, duration_s: float) -> None:
         """Let time pass for the running task."""
         task = self.current()

@@ -207,7 +207,7 @@ class Invariants:
                 stored = row[name]
                 if isinstance(value, datetime):
                     stored = None if stored is None else _time(stored)
-                elif name == "conflicts":
+                elif isinstance(value, list):
                     stored = json.loads(stored)
                 if stored != value:
                     raise Broken(

@@ -269,17 +269,18 @@ class People:
     def _prove(self, machine: BoothMachine, car: Car) -> None:
         chance, records = self._numbers.random(), events.VISIT_HANDED_OVER
         if car.claim_tag is not None and chance < 0.5:
-            with machine.hands() as station:
-                station.focus("hand_over", car.visit_id)
+            machine.press(
+                "show key",
+                lambda station: station.show_key(car.visit_id, _key_label(station, car.key_tag)),
+                records="",
+            )
             if machine.tap(car.claim_tag).event_type == events.VISIT_HANDED_OVER:
                 return
         if car.phone is not None and chance < 0.8:
             code = code_at(self._cloud.key.derive(CODE_KEY, car.visit_id), self._clock.now())
             try:
                 machine.press(
-                    "hand over",
-                    lambda station: station.hand_over(car.visit_id, "code", code=code),
-                    records=records,
+                    "hand over", lambda at: _give_for_code(at, car, code), records=records
                 )
             except Refusal as refusal:
                 if refusal.code not in ("no_code", "bad_code", "code_locked"):
@@ -353,3 +354,12 @@ class People:
             yield desk
         finally:
             desk.is_taken = False
+
+
+def _give_for_code(station: Station, car: Car, code: str) -> None:
+    station.show_key(car.visit_id, _key_label(station, car.key_tag))
+    station.hand_over(car.visit_id, "code", code=code)
+
+
+def _key_label(station: Station, key_tag: str) -> str:
+    return station._mirror.roster.label(key_tag)

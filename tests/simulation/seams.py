@@ -109,13 +109,14 @@ def put_under_clock(seams: Seams, hub: Hub, hold: Callable[[float], None]) -> No
 
 
 def put_under_hub(seams: Seams, hub: Hub, group_now: Callable[[], str]) -> None:
-    """The agent's threads become tasks. `group_now`: whose agent is being started."""
+    """The agent's threads become tasks, of the agent that makes them. `group_now`: whose agent is
+    being started."""
 
     def thread(
         *, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool
     ) -> hubs.Thread:
         assert daemon
-        return hubs.Thread(hub, group_now(), target, args, name)
+        return hubs.Thread(hub, hub.group() or group_now(), target, args, name)
 
     threads = SimpleNamespace(
         Event=lambda: hubs.Event(hub), Thread=thread, RLock=threading.RLock, Lock=threading.Lock

@@ -206,7 +206,9 @@ class World:
         put_at_pace(
             self.seams, tick_s=scale.tick_s, rest_s=scale.rest_s, contact_s=round(scale.contact_s)
         )
-        news = NewsOnce(lambda: self.cloud.newest())
+        news = NewsOnce(
+            lambda: self.cloud.newest(), lambda journal_id: self.cloud.position(journal_id)
+        )
         self.seams.set(server.station_exchange, "_news", news)
 
     def run(self, nights: int) -> None:

@@ -91,3 +91,16 @@ def test_a_file_that_is_missing_a_folder_or_no_text_is_named(tmp_path: Path) -> 
     binary = tmp_path / "binary.env"
     binary.write_bytes(b"\xff\xfe")
     assert faults_of(binary) == [f"--config {binary}: cannot be read as text"]
+
+
+def test_only_end_user_messaging_takes_a_pool_for_a_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = f"{PREFIX}SMS_SENDER=pool-0123456789abcdef"
+    with pytest.raises(ConfigError, match="SMS_SENDER"):
+        load_config(written(tmp_path, f"{PREFIX}SMS_GATEWAY=sns", sender))
+    for name in ("SMS_GATEWAY", "SMS_SENDER"):
+        monkeypatch.delenv(f"{PREFIX}{name}", raising=False)
+
+    config = load_config(written(tmp_path, f"{PREFIX}SMS_GATEWAY=voice-v2", sender))
+    assert config.sms_sender == "pool-0123456789abcdef"

@@ -29,13 +29,14 @@ def shape_of(requests: Iterable[dict[str, Any]]) -> Shape:
 def missing(kept: Shape, present: Shape) -> list[str]:
     """What of a kept shape is no longer there, or is of a type that it never was.
 
-    Null where there was none is for the forms to judge: they know where it may be.
+    Null where there was none, and anything where there was only null, are for the forms to judge:
+    they know what may be there.
     """
     lost = [f"{path}: lost" for path in sorted(kept.keys() - present.keys())]
     changed = [
         f"{path}: {', '.join(sorted(new))}, was {', '.join(sorted(kept[path]))}"
         for path in sorted(kept.keys() & present.keys())
-        if (new := present[path] - kept[path] - {"NoneType"})
+        if kept[path] != {"NoneType"} and (new := present[path] - kept[path] - {"NoneType"})
     ]
     return lost + changed
 

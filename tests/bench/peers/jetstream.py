@@ -13,7 +13,7 @@ from reader_agent.clock import SystemClock
 from tests.bench.peers import programs
 from tests.bench.peers.broker import SinkProcess, running
 from tests.bench.peers.outbox import Outbox
-from tests.bench.peers.peer import Run
+from tests.bench.peers.peer import A_COMMIT, Run
 from tests.bench.peers.programs import NATS
 from tests.bench.peers.sink import new_sink
 from tests.booth_process import free_port
@@ -23,14 +23,17 @@ STREAM, SUBJECT = "district", "events"
 
 @dataclass(frozen=True)
 class JetStream:
-    """So many events to a message."""
+    """So many events to a message, and to a durable mark at the edge that they arrived: a plain
+    outbox marks each row as its acknowledgement comes."""
 
     events_a_message: int
+    events_a_mark: int = A_COMMIT
 
     @property
     def name(self) -> str:
         """As it stands in the figures."""
-        return f"NATS JetStream x{self.events_a_message}"
+        marked = "" if self.events_a_mark == A_COMMIT else f", marked by {self.events_a_mark}"
+        return f"NATS JetStream x{self.events_a_message}{marked}"
 
     def missing(self) -> str | None:
         """The server or its client."""
@@ -62,14 +65,16 @@ class JetStream:
         waiting: asyncio.Queue[tuple[int, list[Any]] | None] = asyncio.Queue()
         marking = asyncio.create_task(_mark(outbox, waiting))
         began_ns = SystemClock().mono_ns()
-        count = 0
+        count, acks = 0, []
         for page in outbox.pages():
-            acks = []
             for first in range(0, len(page), self.events_a_message):
-                message = b"\n".join(page[first : first + self.events_a_message])
-                acks.append(await stream.publish_async(SUBJECT, message))
-            count += len(page)
-            waiting.put_nowait((count, acks))
+                lines = page[first : first + self.events_a_message]
+                acks.append(await stream.publish_async(SUBJECT, b"\n".join(lines)))
+                count += len(lines)
+                if count % self.events_a_mark == 0:
+                    waiting.put_nowait((count, acks))
+                    acks = []
+        waiting.put_nowait((count, acks))
         waiting.put_nowait(None)
         await marking
         ended_ns = SystemClock().mono_ns()
@@ -81,7 +86,8 @@ async def _mark(outbox: Outbox, waiting: asyncio.Queue[tuple[int, list[Any]] | N
     while (page := await waiting.get()) is not None:
         count, acks = page
         await asyncio.gather(*acks)
-        outbox.mark(count)
+        if acks:
+            outbox.mark(count)
 
 
 async def connected(port: int) -> Any:

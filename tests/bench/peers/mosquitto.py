@@ -37,14 +37,17 @@ persistence_location {folder}/
 
 @dataclass(frozen=True)
 class Mosquitto:
-    """So many events to a message."""
+    """So many events to a message, and to a durable mark at the edge that they arrived: a plain
+    outbox marks each row as its acknowledgement comes."""
 
     events_a_message: int
+    events_a_mark: int = A_COMMIT
 
     @property
     def name(self) -> str:
         """As it stands in the figures."""
-        return f"Mosquitto QoS 1 x{self.events_a_message}"
+        marked = "" if self.events_a_mark == A_COMMIT else f", marked by {self.events_a_mark}"
+        return f"Mosquitto QoS 1 x{self.events_a_message}{marked}"
 
     def missing(self) -> str | None:
         """The broker, or its client."""
@@ -76,7 +79,7 @@ class Mosquitto:
         def on_publish(*_told: Any) -> None:
             nonlocal acked
             acked = min(count, acked + self.events_a_message)
-            if acked % A_COMMIT == 0 or acked == count:
+            if acked % self.events_a_mark == 0 or acked == count:
                 outbox.mark(acked)
             if acked == count:
                 is_done.set()
