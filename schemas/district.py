@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from marshmallow import (
     validates_schema,
 )
 
+from schemas.reception import RESTRICTING
 from schemas.tag_ids import TagIDError, parse_tag_id
 
 BOOTH = "booth"
@@ -40,6 +42,7 @@ MANAGER = "manager"
 ROLES = (VALET, RUNNER, SUPERVISOR, MANAGER)
 
 _ID = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,38}\Z")
+_TIME = validate.Regexp(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", error="write it as HH:MM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Place:
     """A booth or a lot. `x_m`, `y_m`: metres east and north of the district's origin.
 
     `letter` begins the ticket codes of a booth (H-0427). A lot has stalls and hooks, a
-    booth kerb spaces and hooks.
+    booth kerb spaces and hooks. `rows`: stalls of a lot in which cars block each other, the one at
+    the exit first; stalls in no row are free to be driven out of.
     """
 
     id: str
@@ -60,17 +64,36 @@ class Place:
     kerb_spaces: int = 0
     stalls: int = 0
     is_open: bool = True
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A runner's break on every day, in the district's local time (`HH:MM`). One that ends
+    earlier than it begins goes on past midnight."""
+
+    from_time: str
+    until_time: str
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who works here; `badge_tag` is the tag id of the badge."""
+    """Somebody who works here; `badge_tag` is the tag id of the badge.
+
+    `may_drive` false, or a licence that ran out (`licence_until`, its last day, `YYYY-MM-DD`):
+    the planner gives this person no car. `licences`: of the cars that not everybody may drive
+    (`schemas.reception.RESTRICTING`) those that this person may; None: nobody has said, so all.
+    """
 
     id: str
     name: str
     roles: tuple[str, ...]
     badge_tag: str | None
     is_active: bool = True
+    may_drive: bool = True
+    licences: tuple[str, ...] | None = None
+    licence_until: str | None = None
+    breaks: tuple[Break, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +122,28 @@ class Travel:
 
 
 @dataclass(frozen=True, slots=True)
+class Closure:
+    """A place, or the way from one place to another, is shut for cars.
+
+    Once, from `from_at` until `until_at`; or on every day of `weekdays` (0 is Monday), from
+    `from_time` until `until_time` of the district's local time, past midnight if that is earlier.
+    One that is not `is_active` is over for good.
+    """
+
+    id: str
+    name: str
+    place_id: str | None = None
+    from_place_id: str | None = None
+    to_place_id: str | None = None
+    from_at: datetime | None = None
+    until_at: datetime | None = None
+    weekdays: tuple[int, ...] = ()
+    from_time: str | None = None
+    until_time: str | None = None
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class District:
     """A whole district, as it is loaded from one file."""
 
@@ -109,6 +154,7 @@ class District:
     people: tuple[Person, ...]
     tags: tuple[Tag, ...]
     travel: tuple[Travel, ...]
+    closures: tuple[Closure, ...] = ()
 
 
 class _Strict(Schema):
@@ -118,6 +164,13 @@ class _Strict(Schema):
 
 def _twice(names: Iterable[str]) -> set[str]:
     return {name for name, count in Counter(names).items() if count > 1}
+
+
+def _date(value: str) -> None:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValidationError("no such day; write one like 2027-03-31") from None
 
 
 def _timezone(value: str) -> None:
@@ -149,10 +202,34 @@ class PlaceSchema(_Strict):
     kerb_spaces = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 200))
     stalls = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 5000))
     is_open = fields.Boolean(load_default=True)
+    rows = fields.List(
+        fields.List(
+            fields.String(validate=validate.Length(1, 20)), validate=validate.Length(1, 50)
+        ),
+        load_default=list,
+        validate=validate.Length(0, 1000),
+    )
+
+    @validates_schema
+    def _stalls_are_of_one_row(self, data: dict[str, Any], **_kwargs: object) -> None:
+        twice = _twice(stall for row in data["rows"] for stall in row)
+        if twice:
+            raise ValidationError(f"stall used twice: {', '.join(sorted(twice))}", "rows")
 
     @post_load
     def _make(self, data: dict[str, Any], **_kwargs: object) -> Place:
-        return Place(**data)
+        return Place(**{**data, "rows": tuple(map(tuple, data["rows"]))})
+
+
+class BreakSchema(_Strict):
+    """See `Break`."""
+
+    from_time = fields.String(required=True, validate=_TIME)
+    until_time = fields.String(required=True, validate=_TIME)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_kwargs: object) -> Break:
+        return Break(**data)
 
 
 class PersonSchema(_Strict):
@@ -165,10 +242,21 @@ class PersonSchema(_Strict):
     )
     badge_tag = fields.String(load_default=None, allow_none=True, validate=_tag_id)
     is_active = fields.Boolean(load_default=True)
+    may_drive = fields.Boolean(load_default=True)
+    licences = fields.List(
+        fields.String(validate=validate.OneOf(RESTRICTING)), load_default=None, allow_none=True
+    )
+    licence_until = fields.String(load_default=None, allow_none=True, validate=_date)
+    breaks = fields.List(
+        fields.Nested(BreakSchema), load_default=list, validate=validate.Length(0, 10)
+    )
 
     @post_load
     def _make(self, data: dict[str, Any], **_kwargs: object) -> Person:
-        return Person(**{**data, "roles": tuple(data["roles"])})
+        lists = {name: tuple(data[name]) for name in ("roles", "breaks")}
+        if data["licences"] is not None:
+            lists["licences"] = tuple(data["licences"])
+        return Person(**{**data, **lists})
 
 
 class TagSchema(_Strict):
@@ -198,6 +286,41 @@ class TravelSchema(_Strict):
         return Travel(**data)
 
 
+class ClosureSchema(_Strict):
+    """See `Closure`."""
+
+    id = fields.String(required=True, validate=_ID)
+    name = fields.String(required=True, validate=validate.Length(1, 80))
+    place_id = fields.String(load_default=None, allow_none=True, validate=_ID)
+    from_place_id = fields.String(load_default=None, allow_none=True, validate=_ID)
+    to_place_id = fields.String(load_default=None, allow_none=True, validate=_ID)
+    from_at = fields.AwareDateTime(load_default=None, allow_none=True, format="iso")
+    until_at = fields.AwareDateTime(load_default=None, allow_none=True, format="iso")
+    weekdays = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(0, 6)), load_default=list
+    )
+    from_time = fields.String(load_default=None, allow_none=True, validate=_TIME)
+    until_time = fields.String(load_default=None, allow_none=True, validate=_TIME)
+    is_active = fields.Boolean(load_default=True)
+
+    @validates_schema
+    def _where_and_when(self, data: dict[str, Any], **_kwargs: object) -> None:
+        ends = [data["from_place_id"], data["to_place_id"]]
+        if (data["place_id"] is None) == (None in ends) or (None in ends and any(ends)):
+            raise ValidationError("name a place_id, or from_place_id and to_place_id")
+        once = [data["from_at"], data["until_at"]]
+        weekly = [data["from_time"], data["until_time"]]
+        if data["weekdays"]:
+            if None in weekly or any(once):
+                raise ValidationError("weekdays go with from_time and until_time alone")
+        elif None in once or any(weekly) or once[0] >= once[1]:
+            raise ValidationError("name from_at and a later until_at, or weekdays and times")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_kwargs: object) -> Closure:
+        return Closure(**{**data, "weekdays": tuple(sorted(set(data["weekdays"])))})
+
+
 class DistrictSchema(_Strict):
     """See `District`."""
 
@@ -208,6 +331,7 @@ class DistrictSchema(_Strict):
     people = fields.List(fields.Nested(PersonSchema), required=True)
     tags = fields.List(fields.Nested(TagSchema), required=True)
     travel = fields.List(fields.Nested(TravelSchema), required=True)
+    closures = fields.List(fields.Nested(ClosureSchema), load_default=list)
 
     @validates_schema
     def _names_agree(self, data: dict[str, Any], **_kwargs: object) -> None:
@@ -217,6 +341,12 @@ class DistrictSchema(_Strict):
         enrolled = [tag.id for tag in data["tags"] if tag.kind != BADGE]
         places = {place.id for place in data["places"]}
         named = {end for leg in data["travel"] for end in (leg.from_place_id, leg.to_place_id)}
+        shut = {
+            end
+            for each in data["closures"]
+            for end in (each.place_id, each.from_place_id, each.to_place_id)
+            if end is not None
+        }
         for name, problem, wrong in (
             ("places", "used twice", _twice(place.id for place in data["places"])),
             ("places", "letter of two booths", _twice(place.letter for place in booths)),
@@ -225,6 +355,8 @@ class DistrictSchema(_Strict):
             ("people", "badge that is another tag", set(badges) & set(enrolled)),
             ("tags", "used twice", _twice(tag.id for tag in data["tags"])),
             ("travel", "no such place", named - places),
+            ("closures", "used twice", _twice(closure.id for closure in data["closures"])),
+            ("closures", "no such place", shut - places),
         ):
             if wrong:
                 faults.setdefault(name, []).append(f"{problem}: {', '.join(sorted(wrong))}")
@@ -233,5 +365,6 @@ class DistrictSchema(_Strict):
 
     @post_load
     def _make(self, data: dict[str, Any], **_kwargs: object) -> District:
-        lists = {name: tuple(data[name]) for name in ("places", "people", "tags", "travel")}
+        names = ("places", "people", "tags", "travel", "closures")
+        lists = {name: tuple(data[name]) for name in names}
         return District(**{**data, **lists})

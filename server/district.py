@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,15 @@ from schemas.events import describe
 from schemas.problems import Refusal
 from server import tags
 from server.bulk import table_of
-from server.models import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
+from server.models import (
+    ClosureRow,
+    DistrictRow,
+    Mirrored,
+    PersonRow,
+    PlaceRow,
+    TagRow,
+    TravelRow,
+)
 
 DISTRICT_ID = "district"
 # What has happened to a tag since it was enrolled: an old file must not bring a lost one back.
@@ -86,19 +94,28 @@ def load_district(session: Session, district: District) -> int:
     near = lots_nearest_first(session)
     people = _with_badges_as_enrolled(session, district.people)
     _free_badges(session, people, version)
-    for place in district.places:
-        _put(session, PlaceRow, asdict(place), version)
-    for person in people:
-        _put(session, PersonRow, {**asdict(person), "roles": list(person.roles)}, version)
-    for tag in district.tags:
-        _put(session, TagRow, asdict(tag), version, _NOT_OF_THE_FILE)
+    places = [
+        {**asdict(place), "rows": [list(row) for row in place.rows]} for place in district.places
+    ]
+    _put(session, PlaceRow, places, version)
+    _put(session, PersonRow, map(_person_values, people), version)
+    _put(session, TagRow, map(asdict, district.tags), version, _NOT_OF_THE_FILE)
     for leg in district.travel:
         session.merge(TravelRow(**asdict(leg)))
+    for closure in district.closures:
+        session.merge(ClosureRow(**asdict(closure)))
     session.flush()
     # What was marked before anybody said what it is.
     tags.refold(session, [tag.id for tag in district.tags], version)
     _tell_nearest(session, near, version)
     return version
+
+
+def _person_values(person: Person) -> dict[str, Any]:
+    values = asdict(person)
+    for name in ("roles", "licences", "breaks"):
+        values[name] = None if values[name] is None else list(values[name])
+    return values
 
 
 def _with_badges_as_enrolled(session: Session, people: Sequence[Person]) -> list[Person]:
@@ -134,20 +151,23 @@ def _tell_nearest(session: Session, before: Mapping[str, list[str]], version: in
 def _put(
     session: Session,
     table: type[Mirrored],
-    values: dict[str, Any],
+    rows: Iterable[dict[str, Any]],
     version: int,
     settled: Collection[str] = (),
 ) -> None:
-    """Add a row or change it; of a row that is known, the `settled` columns stay as they are."""
-    known = session.get(table, values["id"])
-    if known is None:
-        session.add(table(**values, version=version))
-        return
-    values = {name: value for name, value in values.items() if name not in settled}
-    if any(getattr(known, name) != value for name, value in values.items()):
-        for name, value in values.items():
-            setattr(known, name, value)
-        known.version = version
+    """Add rows or change them; of a row that is known, the `settled` columns stay as they are."""
+    known = {row.id: row for row in session.scalars(select(table))}
+    for values in rows:
+        row = known.get(values["id"])
+        if row is None:
+            session.add(table(**values, version=version))
+            continue
+        changes = {name: value for name, value in values.items() if name not in settled}
+        if any(getattr(row, name) != value for name, value in changes.items()):
+            for name, value in changes.items():
+                setattr(row, name, value)
+            row.version = version
+    session.flush()
 
 
 def get_place(session: Session, place_id: str) -> PlaceRow:
@@ -173,6 +193,16 @@ def booths(session: Session) -> Sequence[PlaceRow]:
     return session.scalars(
         select(PlaceRow).where(PlaceRow.kind == BOOTH).order_by(PlaceRow.name)
     ).all()
+
+
+def drive_times(session: Session) -> Mapping[str, dict[str, int]]:
+    """For every place, how many seconds a car takes from it to each other one."""
+    found: dict[str, dict[str, int]] = {}
+    for leg in session.execute(
+        select(TravelRow.from_place_id, TravelRow.to_place_id, TravelRow.drive_s)
+    ):
+        found.setdefault(leg.from_place_id, {})[leg.to_place_id] = leg.drive_s
+    return found
 
 
 def lots_nearest_first(session: Session) -> Mapping[str, list[str]]:

@@ -1,4 +1,5 @@
-"""The worker: sends messages and keeps the plan up to date. Several may run at once."""
+"""The worker: sends messages, keeps the plan up to date and learns travel times. Several may run
+at once."""
 
 from __future__ import annotations
 
@@ -15,16 +16,18 @@ import structlog
 from sqlalchemy.orm import Session
 
 from schemas.catalog import Catalog
-from server import clock
+from server import clock, leg_times
 from server.config import Config
 from server.database import Database
 from server.day_closing import close_days, is_due
-from server.dispatch.replan import replan
+from server.dispatch import planner_state, waiting_places
+from server.dispatch.past_evenings import Forecasts
+from server.dispatch.replan import outlook, replan, routes_of, search
 from server.district import current_version, next_version
 from server.master_key import MasterKey, load_master_key
 from server.photo_stores import drop_old_parts, open_photo_store
 from server.sending import Sender, send_due, worker_name
-from server.sms import open_gateway
+from server.sms import open_gateway, open_receipts
 
 log = structlog.get_logger()
 
@@ -81,20 +84,26 @@ def work(config: Config, stop: threading.Event) -> None:
         catalog=Catalog(_TRANSLATIONS, "driver"),
         gateway=open_gateway(config),
         worker=worker_name(),
+        receipts=open_receipts(config),
     )
     log.info("worker_started", worker=sender.worker)
     sending = _Rounds("sending", lambda: send_due(sender, clock.now, stop.is_set))
-    planning = _Rounds("planning", lambda: replan_district(database, config, clock.now()))
+    forecasts = Forecasts()
+    planning = _Rounds(
+        "planning", lambda: replan_district(database, config, clock.now(), forecasts)
+    )
     closing = _Rounds(
         "closing", lambda: close_ended_days(database, config, sender.key, clock.now())
     )
     photos = open_photo_store(config, sender.key)
     sweeping = _Rounds("photos", lambda: drop_old_parts(photos, config, clock.now()))
+    learning = _Rounds("learning", lambda: leg_times.refresh(database, config, clock.now()))
     plan_at_ns = clock.mono_ns()
     try:
         while not stop.is_set():
             sending.once()
             if clock.mono_ns() >= plan_at_ns and not stop.is_set():
+                learning.once()
                 planning.once()
                 closing.once()
                 sweeping.once()
@@ -115,19 +124,30 @@ def close_ended_days(database: Database, config: Config, key: MasterKey, now: da
     return database.write(lambda session: close_days(session, config, key, now))
 
 
-def replan_district(database: Database, config: Config, now: datetime) -> bool:
+def replan_district(
+    database: Database, config: Config, now: datetime, forecasts: Forecasts | None = None
+) -> bool:
     """Plan anew because time has passed; whether anything changed.
 
-    The district's version is raised first, as everyone does who changes something, and falls
-    back with the transaction when the plan is the old one: no station hears of nothing.
+    The search looks at a snapshot, with no transaction open. To put into force what it found, the
+    district's version is raised first, as everyone does who changes something; it falls back with
+    the transaction when the plan is the old one: no station hears of nothing.
     """
-
-    def plan(session: Session) -> None:
-        if not replan(session, config, next_version(session), now):
-            raise _NothingChanged
-
     if database.read(current_version) == 0:
         return False
+    forecast = None if forecasts is None else forecasts.at(database, config, now)
+    snapshot = database.read(lambda session: outlook(session, config, now, forecast))
+    found = search(snapshot, config)
+
+    def plan(session: Session) -> None:
+        version = next_version(session)
+        before = planner_state.faults(session)
+        planner_state.note_search(session, before, found, now)
+        is_news = waiting_places.tell(session, snapshot, found.plan, version)
+        touched = replan(session, config, version, now, standing=routes_of(found.plan))
+        if not touched and not is_news and planner_state.faults(session) == before:
+            raise _NothingChanged
+
     try:
         database.write(plan)
     except _NothingChanged:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas import states
-from server.dispatch.snapshot import Runner, Snapshot, Travel, WantedMove
+from server.dispatch.snapshot import Runner, Snapshot, Travel, WantedMove, Window
 
 NOW = datetime(2030, 1, 1, 20, 0, tzinfo=UTC)
 HANDLING_S = 60
@@ -30,16 +31,26 @@ def at(minutes: float) -> datetime:
     return NOW + timedelta(minutes=minutes)
 
 
-def runner(name: str, place_id: str = "bolivar", free_in: float = 0) -> Runner:
+def runner(name: str, place_id: str = "bolivar", free_in: float = 0, **facts: Any) -> Runner:
     """Somebody who is free in so many minutes."""
-    return Runner(name, place_id, at(free_in))
+    return Runner(name, place_id, at(free_in), **facts)
+
+
+def window(from_in: float, until_in: float) -> Window:
+    """From and until so many minutes from now."""
+    return Window(at(from_in), at(until_in))
 
 
 def park(
-    visit_id: str, origin: str = "bolivar", *, known: float = -5, release: float = -5
+    visit_id: str,
+    origin: str = "bolivar",
+    *,
+    known: float = -5,
+    release: float = -5,
+    **facts: Any,
 ) -> WantedMove:
     """A car that stands at a booth and goes to whichever lot."""
-    return WantedMove(visit_id, states.PARK, origin, None, at(known), at(release), None)
+    return WantedMove(visit_id, states.PARK, origin, None, at(known), at(release), None, **facts)
 
 
 def retrieve(
@@ -50,15 +61,18 @@ def retrieve(
     known: float = -5,
     release: float = -5,
     due: float = 0,
+    **facts: Any,
 ) -> WantedMove:
     """A car in a lot that somebody wants at a booth."""
-    return WantedMove(visit_id, states.RETRIEVE, origin, to, at(known), at(release), at(due))
+    known_at, release_at, due_at = at(known), at(release), at(due)
+    return WantedMove(visit_id, states.RETRIEVE, origin, to, known_at, release_at, due_at, **facts)
 
 
 def snapshot(
     runners: Sequence[Runner],
     moves: Sequence[WantedMove],
     free_stalls: Mapping[str, int] | None = None,
+    **facts: Any,
 ) -> Snapshot:
     """These people and these moves; room for ten in each lot unless told."""
     return Snapshot(
@@ -70,5 +84,6 @@ def snapshot(
         lots_near=LOTS_NEAR,
         free_stalls={"norte": 10, "sur": 10} if free_stalls is None else free_stalls,
         handling_s=HANDLING_S,
-        arrivals={},
+        arrivals=facts.pop("arrivals", {}),
+        **facts,
     )

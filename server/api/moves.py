@@ -20,7 +20,9 @@ _STATES = (OPEN, TAKEN, DONE)
 
 
 class MoveSchema(Schema):
-    """`runner_id` of an open move is who is to drive it by the plan; `why` a catalog code."""
+    """`runner_id` of an open move is who is to drive it by the plan; `why` a catalog code, a reason
+    about `why_place_id`. `sent_at`: since when the runner should be on the way to the car;
+    `to_stall`: where it is best put."""
 
     visit_id = fields.String(required=True)
     ordinal = fields.Integer(required=True)
@@ -35,6 +37,9 @@ class MoveSchema(Schema):
     planned_start_at = fields.AwareDateTime(required=True, allow_none=True)
     planned_done_at = fields.AwareDateTime(required=True, allow_none=True)
     why = fields.String(required=True, allow_none=True)
+    why_place_id = fields.String(required=True, allow_none=True)
+    sent_at = fields.AwareDateTime(required=True, allow_none=True)
+    to_stall = fields.String(required=True, allow_none=True)
 
 
 class MoveQuerySchema(Schema):

@@ -2,82 +2,50 @@
 
 Moves are taken in the order in which they could first be driven; each goes to the runner
 who reaches it soonest. No pairing, no looking ahead: a planner that is not better than
-this is not worth its code.
+this is not worth its code. It is also what is left when that planner fails, so it keeps to the
+same rules: closures, breaks, licences, room.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from server.dispatch.snapshot import Job, Runner, Snapshot, WantedMove
+from server.dispatch.errand import Errand, errands
+from server.dispatch.itinerary import after, beginning, jobs_of, ready_times, step
+from server.dispatch.plan import Plan
+from server.dispatch.route_search import Budget
+from server.dispatch.snapshot import Runner, Snapshot
 
-WHY_NEAREST = "nearest_free"
-WHY_FIRST_BACK = "first_back"
-
-
-@dataclass(slots=True)
-class _Whereabouts:
-    """Where a runner will be after the jobs given so far."""
-
-    runner: Runner
-    place_id: str
-    free_at: datetime
+POLICY = "first_come"
 
 
-def plan(snapshot: Snapshot) -> Sequence[Job]:
-    """The baseline plan; see `server.dispatch.snapshot.Planner`."""
-    runners = [
-        _Whereabouts(runner, runner.place_id, max(runner.free_at, snapshot.now))
-        for runner in sorted(snapshot.runners, key=lambda runner: runner.id)
+def plan(snapshot: Snapshot, seed: int = 1, budget: Budget | None = None) -> Plan:
+    """The baseline plan; see `server.dispatch.plan.Planner`. It needs no chance and no budget."""
+    runners = sorted(snapshot.runners, key=lambda runner: runner.id)
+    wanted = errands(snapshot)
+    jobs = [
+        job
+        for runner, route in zip(runners, routes(snapshot, runners, wanted), strict=True)
+        for job in jobs_of(snapshot, runner, [wanted[index] for index in route])
     ]
-    stalls = dict(snapshot.free_stalls)
-    jobs: list[Job] = []
-    if runners:
-        for move in sorted(snapshot.moves, key=_order):
-            destination = move.to_place_id or _nearest_lot(snapshot, move, stalls)
-            if destination is not None:
-                jobs.append(_give(snapshot, move, destination, runners))
-    return sorted(jobs, key=lambda job: (job.start_at, job.visit_id))
+    jobs.sort(key=lambda job: (job.start_at, job.visit_id))
+    return Plan(jobs, ready_times(snapshot, jobs), policy=POLICY)
 
 
-def _order(move: WantedMove) -> tuple[datetime, datetime, str]:
-    return max(move.known_at, move.release_at), move.known_at, move.visit_id
-
-
-def _nearest_lot(snapshot: Snapshot, move: WantedMove, stalls: dict[str, int]) -> str | None:
-    for lot in snapshot.lots_near.get(move.from_place_id, sorted(stalls)):
-        if stalls.get(lot, 0) > 0:
-            stalls[lot] -= 1
-            return lot
-    return None
-
-
-def _give(
-    snapshot: Snapshot, move: WantedMove, destination: str, runners: list[_Whereabouts]
-) -> Job:
-    arrival, chosen = min(
-        ((_arrival(snapshot, whereabouts, move), whereabouts) for whereabouts in runners),
-        key=lambda pair: (pair[0], pair[1].runner.id),
-    )
-    start = max(arrival, move.release_at)
-    drive_s = snapshot.between(move.from_place_id, destination).drive_s
-    done = start + timedelta(seconds=drive_s + snapshot.handling_s)
-    why = WHY_NEAREST if chosen.free_at <= snapshot.now else WHY_FIRST_BACK
-    chosen.place_id, chosen.free_at = destination, done
-    return Job(
-        visit_id=move.visit_id,
-        kind=move.kind,
-        runner_id=chosen.runner.id,
-        from_place_id=move.from_place_id,
-        to_place_id=destination,
-        start_at=start,
-        done_at=done,
-        why=why,
-    )
-
-
-def _arrival(snapshot: Snapshot, whereabouts: _Whereabouts, move: WantedMove) -> datetime:
-    empty_s = snapshot.between(whereabouts.place_id, move.from_place_id).empty_s
-    return whereabouts.free_at + timedelta(seconds=empty_s)
+def routes(
+    snapshot: Snapshot, runners: Sequence[Runner], wanted: Sequence[Errand]
+) -> list[list[int]]:
+    """Per runner the indices of the errands, each given in its turn to whoever can start it
+    first; ties go to who is there first, then to the first runner."""
+    found: list[list[int]] = [[] for _ in runners]
+    places = [beginning(snapshot, runner) for runner in runners]
+    for index, errand in enumerate(wanted):
+        steps = (
+            (step(snapshot, places[at], errand), at)
+            for at, runner in enumerate(runners)
+            if errand.may_be_done_by(runner)
+        )
+        taken, chosen = min(steps, key=lambda each: (each[0].start_at, each[0].arrival, each[1]))
+        places[chosen] = after(places[chosen], errand, taken.done_at)
+        found[chosen].append(index)
+    return found

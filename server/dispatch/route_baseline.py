@@ -18,7 +18,11 @@ def first_come(problem: RouteProblem) -> list[list[int]]:
 
     for index in sorted(range(len(problem.moves)), key=lambda i: _asked(problem.moves[i])):
         drive = problem.moves[index]
-        there, runner = min((arrival(runner, drive), runner) for runner in range(len(routes)))
+        there, runner = min(
+            (arrival(runner, drive), runner)
+            for runner in range(len(routes))
+            if not problem.barred or index not in problem.barred[runner]
+        )
         routes[runner].append(index)
         free[runner] = max(there, drive.release_min) + drive.loaded_min
         place[runner] = drive.destination

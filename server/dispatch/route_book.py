@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from schemas import states
-from server.dispatch.route_problem import NEVER_MIN, Drive, Prices, RouteProblem
+from server.dispatch.route_problem import NEVER_MIN, Drive, Prices, RouteProblem, patience_min
 
 Moves = tuple[int, ...]
 # Of one drive: the way to its origin by place, release, minutes loaded, destination, and what its
@@ -66,6 +66,7 @@ class RouteBook:
         """Take the problem apart into one tuple of plain numbers per drive."""
         self.free = list(problem.free_min)
         self.price = problem.prices.empty
+        self.barred = problem.barred
         self._first_node = len(problem.empty_min)
         into = _ways(problem)
         self.terms: list[Terms] = [
@@ -148,6 +149,9 @@ class RouteBook:
         known = route.inserts.get(move)
         if known is not None:
             return known
+        if self.barred and move in self.barred[route.runner]:
+            route.inserts[move] = never = math.inf, 0
+            return never
         price, terms, moves, rest = self.price, self.terms, route.moves, route.rest
         ways, release, loaded, destination, base, slope, bend, more, bend2, more2 = terms[move]
         best, best_at, last = math.inf, 0, len(moves)
@@ -181,6 +185,9 @@ class RouteBook:
         known = route.puts[position].get(move)
         if known is not None:
             return known
+        if self.barred and move in self.barred[route.runner]:
+            route.puts[position][move] = math.inf
+            return math.inf
         ways, release, loaded, destination, base, slope, bend, more, bend2, more2 = self.terms[move]
         way = ways[route.nodes[position]]
         start = route.ends[position] + way
@@ -206,6 +213,13 @@ class RouteBook:
         if tail is None:
             tail = self.tail(route, position, end + way)
         return self.price * way + tail
+
+    def first_free_tail(self, route: Route, runner: int) -> int:
+        """The first position from which on this other runner may do all of a route's drives."""
+        if not self.barred or not self.barred[runner]:
+            return 0
+        barred = self.barred[runner]
+        return 1 + max((at for at, move in enumerate(route.moves) if move in barred), default=-1)
 
     def dropped(self, route: Route) -> list[float]:
         """Per position, what it costs more (saves, mostly) to leave that drive out."""
@@ -241,6 +255,7 @@ def _bends(drive: Drive, prices: Prices) -> tuple[float, float, float, float, fl
     if drive.kind == states.RETRIEVE:
         slope, in_time = -weight * prices.early, drive.due_min - drive.loaded_min
         more, more2 = weight * (prices.early + prices.late), weight * prices.impatience
-        return -slope * in_time, slope, in_time, more, in_time + prices.patience_min, more2
+        bend2 = in_time + patience_min(drive, prices)
+        return -slope * in_time, slope, in_time, more, bend2, more2
     slope = weight * prices.park_wait
     return -slope * drive.release_min, slope, drive.due_min, weight * prices.kerb, math.inf, 0.0

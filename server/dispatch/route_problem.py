@@ -24,7 +24,7 @@ class Drive:
 
     `due_min`: of a retrieval, when the driver wants the car; of any other drive, when the place
     that the car stands on is needed. `known_min`: since when the drive is asked for. `weight`
-    multiplies what its waiting costs.
+    multiplies what its waiting costs; `patience_min`: of this driver, if not that of all.
     """
 
     kind: str
@@ -35,6 +35,7 @@ class Drive:
     release_min: float
     due_min: float
     weight: float = 1.0
+    patience_min: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,15 @@ class Prices:
 @dataclass(frozen=True, slots=True)
 class RouteProblem:
     """`free_min[r]`: when runner r is free; `arrival_min[r][n]`: when it can stand at node n;
-    `empty_min[a][b]`: travel without a car. A time that is not known is infinite."""
+    `empty_min[a][b]`: travel without a car. A time that is not known is infinite. `barred[r]`: the
+    drives that runner r may not do; empty if everybody may do all. Somebody may do each."""
 
     free_min: Sequence[float]
     arrival_min: Sequence[Sequence[float]]
     empty_min: Sequence[Sequence[float]]
     moves: Sequence[Drive]
     prices: Prices = field(default_factory=Prices)
+    barred: Sequence[frozenset[int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,16 @@ def waiting_cost(drive: Drive, start_min: float, prices: Prices) -> float:
         late = start_min + drive.loaded_min - drive.due_min
         if late <= 0:
             return drive.weight * prices.early * -late
-        starved = max(0.0, late - prices.patience_min)
+        starved = max(0.0, late - patience_min(drive, prices))
         return drive.weight * (prices.late * late + prices.impatience * starved)
     overdue = max(0.0, start_min - drive.due_min)
     waited = start_min - drive.release_min
     return drive.weight * (prices.park_wait * waited + prices.kerb * overdue)
+
+
+def patience_min(drive: Drive, prices: Prices) -> float:
+    """From how many minutes of lateness on this driver's minutes cost more."""
+    return prices.patience_min if drive.patience_min is None else drive.patience_min
 
 
 def timed(problem: RouteProblem, routes: Routes) -> list[list[Leg]]:
@@ -123,4 +131,8 @@ def evaluate(problem: RouteProblem, routes: Routes) -> float:
     given = sorted(move for route in routes for move in route)
     if len(routes) != len(problem.free_min) or given != list(range(len(problem.moves))):
         raise RouteError("a plan has a route per runner and every drive in exactly one of them")
+    if any(
+        not barred.isdisjoint(route) for barred, route in zip(problem.barred, routes, strict=False)
+    ):
+        raise RouteError("a drive is given to somebody who may not do it")
     return sum(leg.cost for legs in timed(problem, routes) for leg in legs)

@@ -76,6 +76,13 @@ def search(
     return min(found, baseline, key=lambda routes: evaluate(problem, routes))
 
 
+def complete(problem: RouteProblem, seed: int, start: Routes) -> list[list[int]]:
+    """`start` with the drives that it lacks, each put in where it costs least."""
+    under_way = _Search(RouteBook(problem), Random(seed), lambda: False)  # noqa: S311 (as above)
+    under_way.begin([tuple(route) for route in start])
+    return [list(route.moves) for route in under_way.best]
+
+
 class _Search:
     """A plan under way."""
 
@@ -95,6 +102,7 @@ class _Search:
         missing = [move for move in range(len(wanted)) if move not in given]
         for move in sorted(missing, key=wanted.__getitem__):
             self._put_in([move], self._group(), 0.0)
+        self.best = list(self._routes)
 
     def improve_all(self) -> None:
         """Each group of routes once."""
@@ -198,5 +206,9 @@ class _Search:
                 if insertion[0] < best and (not overlooked or random.random() >= overlooked):
                     best, best_at = insertion
                     chosen = runner
+            if best == math.inf and book.barred:
+                _, best_at, chosen = min(
+                    (*book.insertion(route, move), runner) for runner, route in enumerate(routes)
+                )
             moves = routes[chosen].moves
             routes[chosen] = book.route(chosen, (*moves[:best_at], move, *moves[best_at:]))

@@ -82,9 +82,12 @@ def _cross(book: RouteBook, ours: Route, theirs: Route, trade: Trade | None) -> 
     our_ways = [terms[move][0] for move in ours.moves]
     their_ways = [terms[move][0] for move in theirs.moves]
     ends, nodes, rest = theirs.ends, theirs.nodes, theirs.rest
-    for at, (end, node, our_rest) in enumerate(zip(ours.ends, ours.nodes, ours.rest, strict=True)):
-        change = -our_rest
-        for to, ways in enumerate(their_ways):
+    from_at = book.first_free_tail(ours, theirs.runner)
+    from_to = book.first_free_tail(theirs, ours.runner)
+    places = list(enumerate(zip(ours.ends, ours.nodes, ours.rest, strict=True)))[from_at:]
+    to_ways = list(enumerate(their_ways))[from_to:]
+    for at, (end, node, our_rest) in places:
+        for to, ways in to_ways:
             way = ways[node]
             cost = theirs.tails[to].get(end + way)
             if cost is None:

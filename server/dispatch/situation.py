@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from schemas import states
-from schemas.district import LOT, RUNNER
-from server import shifts
+from server import promises
 from server.bulk import table_of
 from server.config import Config
-from server.dispatch.snapshot import Runner, Snapshot, Travel, WantedMove
-from server.models import MoveRow, PlaceRow, RequestRow, TravelRow, VisitRow
-from server.visit_rows import REQUEST_IS_OPEN, TAKEN, VISIT_IS_OPEN
+from server.dispatch.given_moves import Given, given_moves
+from server.dispatch.grounds import look_at_places
+from server.dispatch.runners_seen import FAR, RESTRICTING_KINDS, TravelTimes, runners_seen
+from server.dispatch.snapshot import Snapshot, WantedMove
+from server.leg_times import travel_times
+from server.models import RequestRow, VisitRow
+from server.visit_rows import OPEN, REQUEST_IS_OPEN, TAKEN, VISIT_IS_OPEN
 
-_FAR = Travel(drive_s=600, empty_s=600)
+_REQUESTS, _VISITS = table_of(RequestRow), table_of(VisitRow)
 
-_MOVES, _PLACES, _REQUESTS = table_of(MoveRow), table_of(PlaceRow), table_of(RequestRow)
-_TRAVEL, _VISITS = table_of(TravelRow), table_of(VisitRow)
-
-# Rows, not objects: a plan is made with every tap, of everything that is under way.
-_DRIVING = select(
-    _MOVES.c.visit_id,
-    _MOVES.c.kind,
-    _MOVES.c.from_place_id,
-    _MOVES.c.to_place_id,
-    _MOVES.c.runner_id,
-    _MOVES.c.taken_at,
-).where(_MOVES.c.state == TAKEN)
 _WAITING = (
     select(
         _VISITS.c.id,
         _VISITS.c.car,
         _VISITS.c.place_id,
         _VISITS.c.destination_id,
+        _VISITS.c.stall,
+        _VISITS.c.handling,
+        _VISITS.c.leaves_at,
         _VISITS.c.received_at,
         _VISITS.c.ready_at,
         _REQUESTS.c.booth_id.label("wanted_booth_id"),
         _REQUESTS.c.wanted_at,
         _REQUESTS.c.made_at,
+        promises.told_by(_REQUESTS).label("promised_by"),
     )
     .select_from(
         _VISITS.outerjoin(_REQUESTS, and_(_REQUESTS.c.visit_id == _VISITS.c.id, REQUEST_IS_OPEN))
     )
-    .where(VISIT_IS_OPEN, ~_VISITS.c.tag_shared)
+    .where(VISIT_IS_OPEN, ~_VISITS.c.tag_shared, ~_VISITS.c.is_grounded)
     .where(
         or_(
             _VISITS.c.state.in_((states.AT_BOOTH, states.REQUESTED)),
@@ -55,42 +51,46 @@ _WAITING = (
         )
     )
 )
-_STANDS_AT = func.coalesce(_VISITS.c.destination_id, _VISITS.c.place_id)
-_STANDING = select(_STANDS_AT, func.count()).where(VISIT_IS_OPEN).group_by(_STANDS_AT)
-_TRAVEL_TIMES = select(
-    _TRAVEL.c.from_place_id, _TRAVEL.c.to_place_id, _TRAVEL.c.drive_s, _TRAVEL.c.empty_s
-)
-_LOTS = select(_PLACES.c.id, _PLACES.c.stalls, _PLACES.c.is_open).where(_PLACES.c.kind == LOT)
-
-Driving = Sequence[Row[*tuple[Any, ...]]]
-TravelTimes = Mapping[tuple[str, str], Travel]
 
 
-def look(session: Session, config: Config, now: datetime) -> Snapshot:
-    """The snapshot of this moment."""
+def look(
+    session: Session,
+    config: Config,
+    now: datetime,
+    standing: Mapping[str, Sequence[str]] | None = None,
+    given: Given | None = None,
+) -> Snapshot:
+    """The snapshot of this moment; `standing`: another plan than the one in force to go on from;
+    `given`: the moves as they are, if somebody has read them."""
     connection = session.connection()
-    travel = {
-        (origin, to): Travel(drive_s, empty_s)
-        for origin, to, drive_s, empty_s in connection.execute(_TRAVEL_TIMES)
-    }
-    lots = connection.execute(_LOTS).all()
-    driving = connection.execute(_DRIVING).all()
+    travel = travel_times(connection)
+    given = given_moves(connection) if given is None else given
+    driving = [move for move in given if move.state == TAKEN]
+    arrivals = {move.visit_id: _arrival(move, config, travel, now) for move in driving}
+    coming = [move for move in driving if move.kind == states.RETRIEVE]
+    grounds = look_at_places(
+        connection, config, now, [(move.to_place_id, arrivals[move.visit_id]) for move in coming]
+    )
+    near = _nearest_first(travel, grounds.lots)
+    wanted = NextDrive(config, travel, near, now)
+    waiting = sorted(connection.execute(_WAITING), key=lambda visit: visit.id)
+    moves = (wanted.move(visit, arrivals.get(visit.id, now)) for visit in waiting)
     return Snapshot(
         now=now,
-        runners=_runners(session, config, driving, travel, now),
-        moves=_moves(connection, config, driving, travel, now),
+        runners=runners_seen(connection, config, given, arrivals, travel, now),
+        moves=[move for move in moves if move is not None],
         travel=travel,
-        far=_FAR,
-        lots_near=_nearest_first(travel, {lot for lot, _, _ in lots}),
-        free_stalls=_free_stalls(
-            connection, {lot: stalls for lot, stalls, is_open in lots if is_open}
-        ),
+        far=FAR,
+        lots_near=near,
+        free_stalls=grounds.free_stalls,
         handling_s=config.handling_s,
-        arrivals={
-            move.visit_id: _arrival(move, config, travel, now)
-            for move in driving
-            if move.kind == states.RETRIEVE
-        },
+        arrivals={move.visit_id: arrivals[move.visit_id] for move in coming},
+        booths=grounds.booths,
+        rows=grounds.rows,
+        shut=grounds.shut,
+        standing=_standing(given) if standing is None else standing,
+        shuffle_s=config.shuffle_s,
+        divert_s=config.divert_s,
     )
 
 
@@ -103,63 +103,86 @@ def _nearest_first(travel: TravelTimes, lots: Collection[str]) -> dict[str, list
     return near
 
 
+def _standing(given: Given) -> dict[str, list[str]]:
+    """The plan in force: per runner the cars that are still to be driven, in order."""
+    planned = [
+        (move.planned_start_at, move.visit_id, move.runner_id)
+        for move in given
+        if move.state == OPEN and move.runner_id is not None and move.planned_start_at is not None
+    ]
+    standing: dict[str, list[str]] = {}
+    for _, visit_id, runner_id in sorted(planned):
+        standing.setdefault(runner_id, []).append(visit_id)
+    return standing
+
+
 def _arrival(
     move: Row[*tuple[Any, ...]], config: Config, travel: TravelTimes, now: datetime
 ) -> datetime:
-    drive_s = travel.get((move.from_place_id, move.to_place_id), _FAR).drive_s
+    drive_s = travel.get((move.from_place_id, move.to_place_id), FAR).drive_s
     arrival: datetime = move.taken_at + timedelta(seconds=drive_s + config.handling_s)
     return max(now, arrival)
 
 
-def _runners(
-    session: Session, config: Config, driving: Driving, travel: TravelTimes, now: datetime
-) -> list[Runner]:
-    busy = {move.runner_id: move for move in driving}
-    runners = []
-    for person_id, place_id in shifts.at_work(session, RUNNER, now, config.shift_forgotten_s):
-        move = busy.get(person_id)
-        if move is None or move.to_place_id is None:
-            runners.append(Runner(person_id, place_id, now))
-        else:
-            free_at = _arrival(move, config, travel, now)
-            runners.append(Runner(person_id, move.to_place_id, free_at))
-    return runners
+@dataclass(frozen=True, slots=True)
+class NextDrive:
+    """Says of a car which drive it needs next."""
 
+    config: Config
+    travel: TravelTimes
+    near: Mapping[str, Sequence[str]]
+    now: datetime
 
-def _moves(
-    connection: Connection, config: Config, driving: Driving, travel: TravelTimes, now: datetime
-) -> list[WantedMove]:
-    under_way = {move.visit_id: move for move in driving}
-    moves = []
-    for visit in sorted(connection.execute(_WAITING), key=lambda visit: visit.id):
-        leg = under_way.get(visit.id)
-        arrival = now if leg is None else _arrival(leg, config, travel, now)
-        move = _wanted(visit, arrival, config, travel)
-        if move is not None:
-            moves.append(move)
-    return moves
+    def move(self, visit: Row[*tuple[Any, ...]], arrival: datetime) -> WantedMove | None:
+        """The drive that this car needs next, if it needs one; `arrival`: when one under way
+        ends."""
+        origin, booth_id = visit.destination_id or visit.place_id, visit.wanted_booth_id
+        if booth_id is None:
+            return self._park(visit, origin, arrival)
+        due = visit.wanted_at or visit.made_at
+        # A car that is wanted later is fetched so that it stands there a little before its time.
+        early = self._drive(origin, booth_id) + timedelta(seconds=self.config.promise_slack_s)
+        if visit.car == states.AT_BOOTH:
+            if due - early - self._out_and_back(origin, booth_id) > self.now:
+                return replace(self._park(visit, origin, arrival), wanted_back=(booth_id, due))
+            if booth_id == origin:
+                return None
+        return WantedMove(
+            visit_id=visit.id,
+            kind=states.RETRIEVE,
+            from_place_id=origin,
+            to_place_id=booth_id,
+            known_at=visit.made_at,
+            release_at=max(arrival, due - early),
+            due_at=due,
+            needs=RESTRICTING_KINDS.intersection(visit.handling),
+            promised_by=visit.promised_by,
+            stall=visit.stall,
+        )
 
-
-def _wanted(
-    visit: Row[*tuple[Any, ...]], arrival: datetime, config: Config, travel: TravelTimes
-) -> WantedMove | None:
-    """The drive that this car needs next, if it needs one."""
-    origin, booth_id = visit.destination_id or visit.place_id, visit.wanted_booth_id
-    if booth_id is None:
+    def _park(self, visit: Row[*tuple[Any, ...]], origin: str, arrival: datetime) -> WantedMove:
         known = visit.ready_at or visit.received_at
-        return WantedMove(visit.id, states.PARK, origin, None, known, arrival, None)
-    if visit.car == states.AT_BOOTH and booth_id == origin:
-        return None
-    due = visit.wanted_at or visit.made_at
-    drive_s = travel.get((origin, booth_id), _FAR).drive_s + config.handling_s
-    # A car that is wanted later is fetched so that it stands there a little before its time.
-    early = timedelta(seconds=drive_s + config.promise_slack_s)
-    release = max(arrival, due - early)
-    return WantedMove(visit.id, states.RETRIEVE, origin, booth_id, visit.made_at, release, due)
+        stay = timedelta(seconds=self.config.stay_s)
+        return WantedMove(
+            visit_id=visit.id,
+            kind=states.PARK,
+            from_place_id=origin,
+            to_place_id=None,
+            known_at=known,
+            release_at=arrival,
+            due_at=None,
+            needs=RESTRICTING_KINDS.intersection(visit.handling),
+            leaves_at=visit.wanted_at or visit.leaves_at or visit.received_at + stay,
+        )
 
+    def _drive(self, origin: str, to: str) -> timedelta:
+        drive_s = 0 if origin == to else self.travel.get((origin, to), FAR).drive_s
+        return timedelta(seconds=drive_s + self.config.handling_s)
 
-def _free_stalls(connection: Connection, stalls: dict[str, int]) -> dict[str, int]:
-    for place_id, count in connection.execute(_STANDING):
-        if place_id in stalls:
-            stalls[place_id] -= count
-    return stalls
+    def _out_and_back(self, origin: str, booth_id: str) -> timedelta:
+        """To the nearest lot and from there to the booth."""
+        lots = self.near.get(origin, ())
+        return min(
+            (self._drive(origin, lot) + self._drive(lot, booth_id) for lot in lots),
+            default=timedelta(days=365),
+        )

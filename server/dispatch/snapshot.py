@@ -1,20 +1,42 @@
-"""What a planner is given and what it gives back. Plain values: no database, no clock."""
+"""What a planner is given. Plain values: no database, no clock.
+
+What a district does not say has a default that asks nothing of a plan, so a snapshot can be as
+small as some runners and some moves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From one moment to another, the end not included."""
+
+    from_at: datetime
+    until_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Somebody who drives: at `place_id` and free from `free_at` on."""
+    """Somebody who drives: at `place_id` and free from `free_at` on.
+
+    `is_driving`: that is where and when a drive under way from `came_from` will end. `sent_to`: the
+    runner left `place_id` at `free_at` without a car and will stand there at `there_at`. No drive
+    may overlap one of `breaks`. `licences`: kinds of cars that may be driven beside plain ones.
+    """
 
     id: str
     place_id: str
     free_at: datetime
+    licences: frozenset[str] = frozenset()
+    breaks: Sequence[Window] = ()
+    is_driving: bool = False
+    came_from: str | None = None
+    sent_to: str | None = None
+    there_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +44,10 @@ class WantedMove:
     """A drive that is wanted. `to_place_id` None: to whichever lot the planner picks.
 
     `known_at`: since when it is wanted; `release_at`: earliest start of the drive; `due_at`:
-    when the driver wants the car (None: nobody waits for it).
+    when the driver wants the car (None: nobody waits for it); `promised_by`: until when it was
+    promised. `needs`: the licences that its driver must have. `weight` multiplies what its lateness
+    costs. `stall`: where in its lot it stands. `leaves_at`: when a car to be parked is expected to
+    be asked for; `wanted_back`: the booth and the time of one that is booked for after that.
     """
 
     visit_id: str
@@ -32,6 +57,12 @@ class WantedMove:
     known_at: datetime
     release_at: datetime
     due_at: datetime | None
+    needs: frozenset[str] = frozenset()
+    weight: float = 1.0
+    promised_by: datetime | None = None
+    stall: str | None = None
+    leaves_at: datetime | None = None
+    wanted_back: tuple[str, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +74,81 @@ class Travel:
 
 
 @dataclass(frozen=True, slots=True)
+class Shut:
+    """A place, or the way from one place to another (`leg`), is shut for cars. People pass."""
+
+    window: Window
+    place_id: str | None = None
+    leg: tuple[str, str] | None = None
+
+    def stops(self, origin: str, destination: str) -> bool:
+        """Whether a car cannot be driven that way meanwhile."""
+        return self.leg == (origin, destination) or self.place_id in (origin, destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Booth:
+    """A kerb and its key hooks: `standing` cars are there now, each with its key on a hook. Of
+    them, some leave by themselves at `leave_at` (their drivers come for them); others arrive at
+    `arrive_at`. 0 spaces or hooks: nobody has counted."""
+
+    kerb_spaces: int
+    hooks: int = 0
+    standing: int = 0
+    leave_at: Sequence[datetime] = ()
+    arrive_at: Sequence[datetime] = ()
+
+    @property
+    def room(self) -> int:
+        """How many cars it holds; 0 where that is not known."""
+        return min((count for count in (self.kerb_spaces, self.hooks) if count > 0), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A car in a stall and when it is expected to be asked for, if anybody can say."""
+
+    visit_id: str
+    leaves_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingRow:
+    """Stalls one behind the other, the one at the exit first: whoever stands behind another car
+    gets out once that one is moved. `cars` by stall."""
+
+    stalls: Sequence[str]
+    cars: Mapping[str, Parked] = field(default_factory=dict)
+
+    def in_front_of(self, stall: str) -> list[str]:
+        """The visits whose cars stand between this stall and the exit."""
+        before = self.stalls[: list(self.stalls).index(stall)]
+        return [self.cars[name].visit_id for name in before if name in self.cars]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A drive that the forecast expects to be wanted at `at`. Nobody is given it; who has nothing
+    else to do waits where it will begin."""
+
+    kind: str
+    from_place_id: str
+    to_place_id: str
+    at: datetime
+    weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a decision may depend on.
 
     `travel` by (from, to); `far` where no time is known. `lots_near` gives for a place the
-    lots by driving time, `free_stalls` the stalls left per lot. `handling_s` is added to
-    each drive: fetching the key, starting, parking, hanging the key up. `arrivals`: cars being
-    driven to a booth now (by visit) and when they are expected to stand there.
+    lots by driving time, `free_stalls` the stalls left per lot, `rows` those of its rows in which
+    cars block each other. `handling_s` is added to each drive: fetching the key, starting,
+    parking, hanging the key up; `shuffle_s` for each car that has to be moved first. `arrivals`:
+    cars being driven to a booth now (by visit) and when they are expected to stand there.
+    `booths` and `shut`: kerbs and closures. `standing`: the plan in force, per runner the visits in
+    order. `divert_s`: what it costs a runner under way without a car to be sent elsewhere.
     """
 
     now: datetime
@@ -61,30 +160,16 @@ class Snapshot:
     free_stalls: Mapping[str, int]
     handling_s: int
     arrivals: Mapping[str, datetime]
+    booths: Mapping[str, Booth] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[BlockingRow]] = field(default_factory=dict)
+    shut: Sequence[Shut] = ()
+    expected: Sequence[Expected] = ()
+    standing: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    shuffle_s: int = 150
+    divert_s: int = 120
 
     def between(self, origin: str, destination: str) -> Travel:
         """The travel times from one place to another; zero to the same place."""
         if origin == destination:
             return Travel(0, 0)
         return self.travel.get((origin, destination), self.far)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One move in a plan: who drives it, from when to when, and why they do (a catalog code)."""
-
-    visit_id: str
-    kind: str
-    runner_id: str
-    from_place_id: str
-    to_place_id: str
-    start_at: datetime
-    done_at: datetime
-    why: str
-
-
-class Planner(Protocol):
-    """A policy: the same snapshot gives the same jobs, in the order of their starts."""
-
-    def __call__(self, snapshot: Snapshot) -> Sequence[Job]:
-        """Plan every move for which there is a runner and a place to go."""

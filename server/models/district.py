@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, false, text
+from sqlalchemy import Index, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.district import TAG_ACTIVE
@@ -47,13 +47,15 @@ class PlaceRow(Mirrored):
     kerb_spaces: Mapped[int]
     stalls: Mapped[int]
     is_open: Mapped[bool]
+    rows: Mapped[list[list[str]]] = mapped_column(JSONText, server_default="[]")
 
 
 class PersonRow(Mirrored):
     """Somebody who works here. A badge belongs to one person at a time.
 
     `badge_event`, `badge_at`: the last enrolment that named this person, null while the badge
-    is the district file's word.
+    is the district file's word. `wait_place_id`: where a runner without a car is told to wait,
+    since `wait_since`.
     """
 
     __tablename__ = "people"
@@ -73,6 +75,12 @@ class PersonRow(Mirrored):
     is_active: Mapped[bool]
     badge_event: Mapped[str | None]
     badge_at: Mapped[datetime | None]
+    may_drive: Mapped[bool] = mapped_column(server_default=true())
+    licences: Mapped[list[str] | None] = mapped_column(JSONText)
+    licence_until: Mapped[str | None]
+    breaks: Mapped[list[dict[str, str]]] = mapped_column(JSONText, server_default="[]")
+    wait_place_id: Mapped[str | None]
+    wait_since: Mapped[datetime | None]
 
 
 class TagRow(Mirrored):
@@ -90,6 +98,24 @@ class TagRow(Mirrored):
     is_secure: Mapped[bool] = mapped_column(server_default=false())
     is_original: Mapped[bool | None]
     enrolled_event: Mapped[str | None]
+
+
+class ClosureRow(Table):
+    """When a place or a way is shut for cars, see `schemas.district.Closure`."""
+
+    __tablename__ = "closures"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    place_id: Mapped[str | None]
+    from_place_id: Mapped[str | None]
+    to_place_id: Mapped[str | None]
+    from_at: Mapped[datetime | None]
+    until_at: Mapped[datetime | None]
+    weekdays: Mapped[list[int]] = mapped_column(JSONText)
+    from_time: Mapped[str | None]
+    until_time: Mapped[str | None]
+    is_active: Mapped[bool]
 
 
 class TravelRow(Table):

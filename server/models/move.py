@@ -15,7 +15,9 @@ class MoveRow(Table):
 
     `from_place_id` … `done_at` of a taken or done move are facts out of the events.
     `runner_id` is who drives it, or, while it is open, who is to drive it by the plan; with
-    it come `planned_start_at`, `planned_done_at` and `why` (a catalog code).
+    it come `planned_start_at`, `planned_done_at` and `why` (a catalog code), a reason that is about
+    `why_place_id`. `sent_at`: since when the runner should be on the way to the car. `to_stall`:
+    where it is best put.
     """
 
     __tablename__ = "moves"
@@ -34,3 +36,6 @@ class MoveRow(Table):
     planned_start_at: Mapped[datetime | None]
     planned_done_at: Mapped[datetime | None]
     why: Mapped[str | None]
+    why_place_id: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+    to_stall: Mapped[str | None]

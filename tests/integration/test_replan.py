@@ -13,9 +13,11 @@ from schemas import states
 from schemas.problems import Refusal
 from server import outbox, requests
 from server.database import Database
-from server.dispatch import first_come
+from server.dispatch import planner as live
+from server.dispatch.plan import WHY_FIRST_BACK, WHY_NEAREST, Plan, Planner
 from server.dispatch.replan import replan
-from server.dispatch.snapshot import Job, Planner, Snapshot
+from server.dispatch.route_search import Budget
+from server.dispatch.snapshot import Snapshot
 from server.district import load_district, next_version
 from server.models import EventRow, MessageRow, MoveRow, PromiseRow, VisitRow
 from tests.cloud_kit import CloudKit
@@ -36,7 +38,7 @@ def story(kit: CloudKit) -> Story:
     return Story(kit.database, kit.config)
 
 
-def plan_again(story: Story, planner: Planner = first_come.plan) -> set[str]:
+def plan_again(story: Story, planner: Planner = live.plan) -> set[str]:
     """What the worker does when time has passed."""
     return story.database.write(
         lambda session: replan(session, story.config, next_version(session), story.now, planner)
@@ -73,14 +75,15 @@ def test_a_plan_that_says_the_same_is_no_news(story: Story) -> None:
 
 def test_another_reason_for_the_same_plan_is_news(kit: CloudKit, story: Story) -> None:
     visit = story.receive("herrera")
-    assert open_move(kit).why == first_come.WHY_NEAREST
+    assert open_move(kit).why == WHY_NEAREST
 
-    def with_another_reason(snapshot: Snapshot) -> list[Job]:
-        return [replace(job, why=first_come.WHY_FIRST_BACK) for job in first_come.plan(snapshot)]
+    def with_another_reason(snapshot: Snapshot, seed: int, budget: Budget) -> Plan:
+        plan = live.plan(snapshot, seed, budget)
+        return replace(plan, jobs=[replace(job, why=WHY_FIRST_BACK) for job in plan.jobs])
 
     # Screens show it to the runner.
     assert plan_again(story, with_another_reason) == {visit.id}
-    assert open_move(kit).why == first_come.WHY_FIRST_BACK
+    assert open_move(kit).why == WHY_FIRST_BACK
 
 
 def test_a_request_for_the_kerb_where_the_car_stands_needs_no_drive(

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from server.dispatch.first_come import WHY_FIRST_BACK, WHY_NEAREST, plan
+from server.dispatch import first_come
+from server.dispatch.plan import WHY_NEAREST, WHY_ON_THE_WAY, Job
+from server.dispatch.snapshot import Snapshot
 from tests.snapshots import NOW, at, park, retrieve, runner, snapshot
+
+
+def plan(seen: Snapshot) -> list[Job]:
+    """What first come, first served lets people do."""
+    return list(first_come.plan(seen).jobs)
 
 
 def test_nobody_at_work_gives_no_plan() -> None:
@@ -23,7 +30,7 @@ def test_one_move_goes_to_the_nearer_of_two_free_runners() -> None:
 def test_somebody_who_is_soon_free_next_to_it_beats_a_free_one_far_away() -> None:
     people = [runner("busy", "bolivar", free_in=1), runner("far", "norte")]
     (job,) = plan(snapshot(people, [park("a")]))
-    assert (job.runner_id, job.why, job.start_at) == ("busy", WHY_FIRST_BACK, at(1))
+    assert (job.runner_id, job.why, job.start_at) == ("busy", WHY_ON_THE_WAY, at(1))
 
 
 def test_of_two_who_can_be_there_at_once_the_first_by_name_goes() -> None:
