@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from server.dispatch.simulate_command import simulate
 from tests.evening_stage import SMALL
+from tests.night_stage import written
 
 _OF_THIS_MACHINE = ("cpu_p50_ms", "cpu_p95_ms", "cpu_max_ms")
 
@@ -63,7 +65,12 @@ def test_without_json_there_is_a_line_for_each_evening() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "either --evenings FILE or --shape NAME"),
+        ([], "--scenario NAME, --evenings FILE or --shape NAME"),
+        (["--scenario", "ordinary", "--shape", "small"], "--scenario NAME, --evenings FILE"),
+        (["--scenario", "sunday"], "no scenario 'sunday'"),
+        (["--scenario", "ordinary", "--policy", "sequence"], "plays no scenario"),
+        (["--scenario", "ordinary", "--runners", "900"], "the scenario has 7"),
+        (["--shape", "small", "--policy", "live"], "plays no evening"),
         (["--evenings", "/nowhere/at/all.json"], "No such file"),
         (["--shape", "small", "--policy", "first_come", "--rounds", "3"], "does not search"),
     ],
@@ -72,3 +79,30 @@ def test_what_cannot_be_played_is_said(options: list[str], said: str) -> None:
     done = CliRunner().invoke(simulate, options)
     assert done.exit_code != 0
     assert said in done.output
+
+
+def test_a_scenario_is_played_by_name_or_by_file(tmp_path: Path) -> None:
+    file = str(written(tmp_path))
+    one = _run("--scenario", file, "--policy", "first_come", "--count", "2")
+    assert [night["seed"] for night in one["nights"]] == [1, 2]
+    again = _run("--scenario", file, "--policy", "first_come", "--seed", "2")
+    second = {name: value for name, value in again["nights"][0].items() if name != "cpu"}
+    assert second == {name: value for name, value in one["nights"][1].items() if name != "cpu"}
+    assert second["wait"]["p90_min"] <= second["wait"]["p95_min"]
+    assert set(second["wait_by_booth"]) <= {
+        "herrera",
+        "independencia",
+        "bolivar",
+        "francia",
+        "santa-ana",
+    }
+    assert 0 < second["empty_share"] < 1
+    assert second["promises"]["told"] == second["cars_asked_for"]
+    assert second["gap"] > 0
+
+
+def test_a_night_for_people_is_a_line(tmp_path: Path) -> None:
+    options = ["--scenario", str(written(tmp_path)), "--rounds", "1", "--slower", "1.3"]
+    done = CliRunner().invoke(simulate, options, catch_exceptions=False)
+    assert "live 1: " in done.output
+    assert "of at least" in done.output

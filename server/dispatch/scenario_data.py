@@ -1,0 +1,169 @@
+"""A night to be played: a district, its people, its crowd, and what goes wrong. Plain values.
+
+Times are whole seconds from the start of the night (`starts_at`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.district import BOOTH, LOT, Place
+from server.dispatch.snapshot import Travel
+
+LOG_NORMAL = "log_normal"
+EXPONENTIAL = "exponential"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A runner's night: at work over [from, until), away over each of `breaks`."""
+
+    id: str
+    place_id: str
+    from_s: int
+    until_s: int
+    breaks: Sequence[tuple[int, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Cars come by chance: per booth, how many an hour in each hour of the night."""
+
+    per_hour: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Cars come as somebody counted them: per booth, how many in each quarter of an hour."""
+
+    per_quarter_hour: Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """One car's night. `wanted_s` None: its driver asks when the car is wanted, and waits.
+
+    `lot_id`: it stood there already when the night began. `ask_s` None: it stays.
+    """
+
+    arrive_s: int
+    booth_id: str
+    ask_s: int | None
+    wanted_s: int | None = None
+    return_booth_id: str | None = None
+    lot_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The very cars of a night."""
+
+    cars: Sequence[Car]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """`share` of all drivers ask within `within_s` from `at_s` on, as after a show."""
+
+    at_s: int
+    within_s: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """How long drivers stay (log-normal), and what they say of it.
+
+    `booked`: the share that says ahead when the car is wanted, between `lead_s`. `elsewhere`: the
+    share that wants it at another booth. Nobody asks after `last_s`.
+    """
+
+    median_s: int
+    spread: float
+    least_s: int
+    last_s: int
+    together: Sequence[Together] = ()
+    booked: float = 0.0
+    lead_s: tuple[int, int] = (600, 3600)
+    elsewhere: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How true times differ from what the planner is told: `factor` times it, spread around that.
+
+    Log-normal spreads (the standard deviation of the logarithm), mean 1; exponential has its own.
+    """
+
+    drive: float = 0.3
+    empty: float = 0.3
+    handling: float = 0.3
+    factor: float = 1.0
+    shape: str = LOG_NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """No car is driven from, to or (`leg`) between places over [from, until). People pass.
+
+    `is_known_s`: since when the planner knows of it, unless somebody runs into it before.
+    """
+
+    from_s: int
+    until_s: int
+    place_id: str | None = None
+    leg: tuple[str, str] | None = None
+    is_known_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A place without a line over [from, until): its taps reach the planner at the end."""
+
+    place_id: str
+    from_s: int
+    until_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """All that a night depends on but the seed and the policy.
+
+    `handling_s`: added to each drive, as the planner knows it. `take_car_s`: until a driver at the
+    booth has driven off. `early_s`: how long before its time a booked car may stand ready.
+    `overflow_price`: late minutes of a driver that a car-minute above the kerb is worth.
+    `plan_every_s`: how soon the planner plans again when nothing has happened.
+    """
+
+    name: str
+    starts_at: datetime
+    length_s: int
+    places: Mapping[str, Place]
+    travel: Mapping[tuple[str, str], Travel]
+    runners: Sequence[Shift]
+    arrivals: Rates | Counts | Recorded
+    stays: Stays
+    noise: Noise = field(default_factory=Noise)
+    closures: Sequence[Closure] = ()
+    cut_offs: Sequence[CutOff] = ()
+    handling_s: int = 150
+    take_car_s: int = 120
+    early_s: int = 120
+    overflow_price: float = 2.0
+    plan_every_s: int = 30
+
+    @property
+    def booths(self) -> list[str]:
+        """The ids of the booths that are open."""
+        return [place.id for place in self.places.values() if place.kind == BOOTH and place.is_open]
+
+    @property
+    def lots(self) -> list[str]:
+        """The ids of the lots that are open."""
+        return [place.id for place in self.places.values() if place.kind == LOT and place.is_open]
+
+    def at(self, second: int) -> datetime:
+        """A second of the night as a time."""
+        return self.starts_at + timedelta(seconds=second)

@@ -1,0 +1,52 @@
+"""What the planner of a played night expects: read by the live rules from other nights like it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from schemas import states
+from schemas.visit import Visit
+from server.dispatch.forecast import Forecast, Staying, arrival_rates, expected, hazard
+from server.dispatch.scenario_crowd import crowd
+from server.dispatch.scenario_data import Recorded, Scenario
+from server.dispatch.snapshot import Expected
+
+# Nights before this one; their seeds are far from those that anybody plays.
+_PAST_NIGHTS = 3
+_PAST_SEED = 1_000_000_007
+_HOUR_S = 3600
+
+
+class TwinForecast:
+    """The forecasts of one night, hour by hour. Of a recorded night nothing is known before."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Look at past nights."""
+        self._scenario = scenario
+        self._counts: dict[int, dict[str, int]] = {}
+        stays: list[timedelta] = []
+        if not isinstance(scenario.arrivals, Recorded):
+            for night in range(_PAST_NIGHTS):
+                for car in crowd(scenario, _PAST_SEED + night):
+                    hour = self._counts.setdefault(car.arrive_s // _HOUR_S, {})
+                    hour[car.booth_id] = hour.get(car.booth_id, 0) + 1
+                    if car.ask_s is not None:
+                        stays.append(timedelta(seconds=car.ask_s - car.arrive_s))
+        typical = timedelta(seconds=scenario.stays.median_s)
+        self._asked_per_h = hazard(stays, typical) if stays else []
+
+    def at(
+        self, now: datetime, visits: Iterable[Visit], lots_near: Mapping[str, Sequence[str]]
+    ) -> list[Expected]:
+        """The drives that are expected soon."""
+        if not self._asked_per_h:
+            return []
+        hour = (now - self._scenario.starts_at) // timedelta(seconds=_HOUR_S)
+        rates = arrival_rates(self._counts.get(hour, {}), _PAST_NIGHTS, timedelta(hours=1))
+        staying = [
+            Staying(visit.place_id, visit.booth_id, visit.received_at)
+            for visit in visits
+            if visit.car == states.PARKED and visit.request is None
+        ]
+        return expected(Forecast(rates, self._asked_per_h), staying, lots_near, now)
