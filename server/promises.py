@@ -4,30 +4,117 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import ScalarSelect, select
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.orm import Session
 
 from schemas.ids import uuid7
+from server import calibration
 from server.bulk import table_of
 from server.config import Config
+from server.conformal import Level
 from server.models import PromiseRow, RequestRow
 
 _PROMISES = table_of(PromiseRow)
 _NEWEST_FIRST = _PROMISES.c.made_at.desc(), _PROMISES.c.id.desc()
 
 FIRST = "first"
+"""Why a promise was made: the first one for the visit's first request."""
+CHANGED = "changed"
+"""The first one for a later request: the driver asked for another booth or time."""
 LATE = "late"
+"""What was told cannot hold."""
+CLOSURE = "closure"
+"""What was told cannot hold, because of a street or a place that was closed."""
+REASONS = (FIRST, CHANGED, LATE, CLOSURE)
+
+SOON = "soon"
+"""What is promised: a car that has to be driven and is wanted at once."""
+BOOKED = "booked"
+"""A car that is wanted at a later time."""
+KERB = "kerb"
+"""A car that stands where it is wanted."""
+KINDS = (SOON, BOOKED, KERB)
 
 
-def window(config: Config, now: datetime, estimate: datetime) -> tuple[datetime, datetime]:
-    """From the planner's estimate to the window that is told: never earlier than the
-    estimate, wider the farther it is away, in whole minutes."""
-    ahead = max(estimate - now, timedelta())
-    slack = ahead * config.promise_slack_percent / 100 + timedelta(seconds=config.promise_slack_s)
-    return _up_to_minute(estimate), _up_to_minute(estimate + slack)
+class Window(NamedTuple):
+    """What a driver is told: between which times the car will be ready, in whole minutes."""
+
+    ready_from: datetime
+    ready_by: datetime
+
+
+def is_moved(reason: str) -> bool:
+    """Whether such a promise took the place of one that could not be kept."""
+    return reason not in (FIRST, CHANGED)
+
+
+def kind_of(now: datetime, estimate: datetime, wanted_at: datetime | None) -> str:
+    """What kind of promise this is: each is learned for itself."""
+    if wanted_at is not None and wanted_at > now:
+        return BOOKED
+    return SOON if estimate > now else KERB
+
+
+def slack(
+    config: Config, now: datetime, estimate: datetime, wanted_at: datetime | None
+) -> timedelta:
+    """The unit in which lateness is learned, and what is left for it before anything was: some
+    time, and a share of the wait. How late a booked car is does not depend on how long ago it was
+    booked, so of its wait only what comes after its time counts."""
+    is_booked = wanted_at is not None and wanted_at > now
+    since = wanted_at if is_booked and wanted_at is not None else now
+    wait = max(estimate - since, timedelta())
+    fixed_s = config.promise_slack_s * (2 if is_booked else 1)
+    return wait * config.promise_slack_percent / 100 + timedelta(seconds=max(fixed_s, 1))
+
+
+def lateness(
+    config: Config,
+    made_at: datetime,
+    planned_at: datetime,
+    wanted_at: datetime | None,
+    ready_at: datetime,
+) -> float:
+    """How late a car was against the plan's own estimate (`planned_at`), in slacks: a score as
+    `server.conformal` has it. Nobody is served earlier than at the time that was asked for."""
+    late = max(ready_at, wanted_at or ready_at) - planned_at
+    return late / slack(config, made_at, planned_at, wanted_at)
+
+
+def expected(
+    config: Config,
+    now: datetime,
+    estimate: datetime,
+    wanted_at: datetime | None = None,
+    level: Level | None = None,
+) -> datetime:
+    """When the car will be ready on average: the planner's estimate and what was learned of it.
+    Not before it is wanted."""
+    middle = 0.0 if level is None else level.middle
+    at = estimate + slack(config, now, estimate, wanted_at) * middle
+    return max(at, min(now, estimate), wanted_at or at)
+
+
+def window(
+    config: Config,
+    now: datetime,
+    estimate: datetime,
+    wanted_at: datetime | None = None,
+    level: Level | None = None,
+) -> Window:
+    """From the planner's estimate to the window that is told.
+
+    It begins when the car is expected and ends when all but a tenth of the cars (as the settings
+    have it) would be ready. `level`: what was learned; without it the settings' own slack, wider
+    the farther the estimate is away.
+    """
+    width = 1.0 if level is None else level.width
+    begin = expected(config, now, estimate, wanted_at, level)
+    end = estimate + slack(config, now, estimate, wanted_at) * width
+    return Window(_up_to_minute(begin), _up_to_minute(max(begin, end)))
 
 
 def current(session: Session, request_ids: Collection[str]) -> dict[str, PromiseRow]:
@@ -68,6 +155,10 @@ class Asked(Protocol):
     def booth_id(self) -> str:
         """Where it is wanted."""
 
+    @property
+    def wanted_at(self) -> datetime | None:
+        """When it is wanted; None for at once."""
+
 
 def keep_or_move(
     session: Session,
@@ -76,29 +167,44 @@ def keep_or_move(
     told_by: datetime | None,
     estimate: datetime,
     now: datetime,
+    cause: str = LATE,
 ) -> PromiseRow | None:
     """Make the first promise, or a later one when the one that was told (`told_by`: its end)
-    cannot hold; None if it stands.
+    cannot hold, with the `cause` as its reason; None if it stands.
 
     A promise is not moved for a gain: drivers plan with it.
     """
     if told_by is None:
-        return _make(session, config, request, estimate, now, FIRST)
-    if estimate > told_by + timedelta(seconds=config.promise_move_s):
-        return _make(session, config, request, estimate, now, LATE)
-    return None
+        return _first(session, config, request, estimate, now)
+    if estimate <= told_by + timedelta(seconds=config.promise_move_s):
+        return None
+    promise = _made(session, config, request, estimate, now)
+    promise.reason = cause
+    session.add(promise)
+    return promise
 
 
-def _make(
-    session: Session,
-    config: Config,
-    request: Asked,
-    estimate: datetime,
-    now: datetime,
-    reason: str,
+def _first(
+    session: Session, config: Config, request: Asked, estimate: datetime, now: datetime
 ) -> PromiseRow:
-    ready_from, ready_by = window(config, now, estimate)
-    promise = PromiseRow(
+    of_visit = select(_PROMISES.c.id).where(_PROMISES.c.visit_id == request.visit_id).limit(1)
+    is_later = session.connection().scalar(of_visit) is not None
+    promise = _made(session, config, request, estimate, now)
+    promise.reason = CHANGED if is_later else FIRST
+    promise.kind = kind_of(now, estimate, request.wanted_at)
+    promise.planned_at = estimate
+    session.add(promise)
+    return promise
+
+
+def _made(
+    session: Session, config: Config, request: Asked, estimate: datetime, now: datetime
+) -> PromiseRow:
+    wanted = request.wanted_at
+    kind = kind_of(now, estimate, wanted)
+    level = calibration.levels(session, config, [kind])[kind]
+    ready_from, ready_by = window(config, now, estimate, wanted, level)
+    return PromiseRow(
         id=uuid7(now),
         visit_id=request.visit_id,
         request_id=request.event_id,
@@ -106,10 +212,8 @@ def _make(
         ready_from=ready_from,
         ready_by=ready_by,
         made_at=now,
-        reason=reason,
+        expected_at=expected(config, now, estimate, wanted, level),
     )
-    session.add(promise)
-    return promise
 
 
 def _up_to_minute(at: datetime) -> datetime:

@@ -7,11 +7,15 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 
+from schemas import states
 from server.api.paging import ID_PATTERN, PageQuerySchema, page_of, read_page
 from server.api.route import reading, reads
 from server.app import services
+from server.delays import BY_STAFF
 from server.models import PromiseRow
-from server.promises import FIRST, LATE
+from server.promises import REASONS
+
+_REASONS = (*REASONS, *(f"{BY_STAFF}{reason}" for reason in states.DELAY_REASONS))
 
 blueprint = reading("promises", "The windows that drivers were told, every one of them")
 
@@ -26,7 +30,7 @@ class PromiseSchema(Schema):
     ready_from = fields.AwareDateTime(required=True)
     ready_by = fields.AwareDateTime(required=True)
     made_at = fields.AwareDateTime(required=True)
-    reason = fields.String(required=True, validate=validate.OneOf((FIRST, LATE)))
+    reason = fields.String(required=True, validate=validate.OneOf(_REASONS))
 
 
 class PromiseQuerySchema(PageQuerySchema):

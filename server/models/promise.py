@@ -13,7 +13,9 @@ from server.models.table import Table
 class PromiseRow(Table):
     """The car will be ready between `ready_from` and `ready_by`; the newest one counts.
 
-    `reason` says why it was made: first, late or earlier (a catalog code).
+    `reason` says why it was made (a catalog code), see `server.promises`. A first promise keeps
+    what it was made from, to be judged by it: its `kind`, the plan's own estimate (`planned_at`),
+    and when the car was expected by what was learned (`expected_at`).
     """
 
     __tablename__ = "promises"
@@ -27,3 +29,6 @@ class PromiseRow(Table):
     ready_by: Mapped[datetime]
     made_at: Mapped[datetime]
     reason: Mapped[str]
+    kind: Mapped[str | None]
+    planned_at: Mapped[datetime | None]
+    expected_at: Mapped[datetime | None]

@@ -14,6 +14,7 @@ from server.district import booths
 from server.models import QuarantineRow
 from server.reports.day import Day
 from server.reports.figures import Figures, concerns, count
+from server.reports.promise_figures import PromiseReport, promise_report
 from server.reports.station_lines import StationLine, station_lines
 from server.reports.visit_lines import VisitLine, visit_lines
 
@@ -45,6 +46,7 @@ class DayReport:
     stations: Sequence[StationLine]
     refused_in_day: int
     refused_ever: int
+    promises: PromiseReport
 
     @property
     def missing(self) -> list[StationLine]:
@@ -71,6 +73,7 @@ def day_report(
         stations=station_lines(session, config, day, now),
         refused_in_day=_refused(session, day),
         refused_ever=_refused(session, None),
+        promises=promise_report(session, config, day, booth_id),
     )
 
 

@@ -1,29 +1,22 @@
-"""The window that a driver is told: whole minutes, never too early, moved only when it must."""
+"""The window that a driver is told: whole minutes, as was learned, never before it is wanted."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+import server
+from schemas.catalog import LANGUAGES, Catalog
+from server import promises
 from server.config import Config, load_config
-from server.models import PromiseRow, RequestRow
-from server.promises import LATE, keep_or_move, window
+from server.conformal import Level
+from server.promises import BOOKED, KERB, SOON, Window, window
 
+MANAGER = Catalog(Path(server.__file__).parent / "translations", "manager")
 NOW = datetime(2030, 1, 1, 20, 0, 30, tzinfo=UTC)
-REQUEST = RequestRow(event_id="request", visit_id="visit", booth_id="bolivar")
-
-
-class _Session:
-    """Takes what is added to it; a promise asks nothing else of a session."""
-
-    def __init__(self) -> None:
-        self.added: list[PromiseRow] = []
-
-    def add(self, row: PromiseRow) -> None:
-        """Remember a row."""
-        self.added.append(row)
 
 
 @pytest.fixture
@@ -32,13 +25,18 @@ def config() -> Config:
     return replace(load_config(), promise_slack_percent=25, promise_slack_s=120, promise_move_s=120)
 
 
+def at(text: str) -> datetime:
+    """A time of that evening."""
+    hour, minute = map(int, text.split(":"))
+    return NOW.replace(hour=hour, minute=minute, second=0)
+
+
 def test_a_window_begins_at_the_estimate_and_is_wider_the_farther_it_is_away(
     config: Config,
 ) -> None:
-    ready_from, ready_by = window(config, NOW, NOW + timedelta(minutes=20, seconds=30))
-    assert ready_from == datetime(2030, 1, 1, 20, 21, tzinfo=UTC)
     # 20.5 min and a quarter of it and 2 min after 20:00:30 is 20:28:07.5.
-    assert ready_by == datetime(2030, 1, 1, 20, 29, tzinfo=UTC)
+    told = window(config, NOW, NOW + timedelta(minutes=20, seconds=30))
+    assert told == Window(at("20:21"), at("20:29"))
 
 
 @pytest.mark.parametrize("ahead_s", [-3600, 0, 1, 29, 30, 31, 3599, 86_400])
@@ -56,30 +54,66 @@ def test_a_whole_minute_stays_what_it_is(config: Config) -> None:
     assert window(config, noon, noon) == (noon, noon + timedelta(minutes=2))
 
 
-@pytest.mark.parametrize(
-    ("late_s", "is_moved"), [(-600, False), (0, False), (120, False), (121, True), (9999, True)]
-)
-def test_a_promise_stands_until_it_cannot_hold(
-    config: Config,
-    late_s: int,
-    is_moved: bool,
+def test_what_was_learned_moves_both_ends(config: Config) -> None:
+    estimate = NOW + timedelta(minutes=20)
+    # A slack is 7 min here: cars came 1.4 min late on average, and nine in ten within 3.5 min.
+    late = window(config, NOW, estimate, level=Level(0.1, middle=0.2, width=0.5))
+    assert late == Window(at("20:22"), at("20:24"))
+    early = window(config, NOW, estimate, level=Level(0.1, middle=-0.2, width=0.1))
+    assert early == Window(at("20:20"), at("20:22"))
+
+
+def test_a_window_does_not_end_before_it_begins(config: Config) -> None:
+    told = window(config, NOW, NOW + timedelta(minutes=9), level=Level(0.5, middle=1.0, width=0.0))
+    assert told.ready_from == told.ready_by
+
+
+@pytest.mark.parametrize("middle", [-1.0, 0.0, 1.0])
+def test_nobody_is_told_a_time_before_the_one_that_was_asked_for(
+    config: Config, middle: float
 ) -> None:
-    session = _Session()
-    before = NOW + timedelta(minutes=10)
-    estimate = before + timedelta(seconds=late_s)
-    made = keep_or_move(session, config, REQUEST, before, estimate, NOW)  # type: ignore[arg-type]
-    assert (made is not None) is is_moved
-    assert [row.reason for row in session.added] == ([LATE] if is_moved else [])
+    wanted = NOW + timedelta(hours=2)
+    told = window(config, NOW, wanted, wanted, Level(0.1, middle=middle, width=1.0))
+    assert told.ready_from >= wanted
+    assert window(config, NOW, NOW, None, Level(0.1, middle=middle)).ready_from >= NOW
 
 
-def test_the_first_promise_names_the_request_and_its_booth(config: Config) -> None:
-    session = _Session()
-    made = keep_or_move(session, config, REQUEST, None, NOW, NOW)  # type: ignore[arg-type]
-    assert made is session.added[0]
-    assert (made.reason, made.visit_id, made.request_id, made.booth_id, made.made_at) == (
-        "first",
-        "visit",
-        "request",
-        "bolivar",
-        NOW,
+def test_a_booking_is_no_less_certain_for_having_been_made_early(config: Config) -> None:
+    wanted = NOW + timedelta(hours=5)
+    long_before = promises.slack(config, NOW, wanted, wanted)
+    just_before = promises.slack(config, wanted - timedelta(minutes=1), wanted, wanted)
+    assert long_before == just_before == timedelta(minutes=4)
+    # What the plan says beyond the wanted time is a wait like any other.
+    assert promises.slack(config, NOW, wanted + timedelta(minutes=8), wanted) == timedelta(
+        minutes=6
     )
+
+
+def test_each_kind_of_promise_is_learned_for_itself() -> None:
+    later = NOW + timedelta(minutes=10)
+    assert promises.kind_of(NOW, later, None) == SOON
+    assert promises.kind_of(NOW, later, NOW) == SOON
+    assert promises.kind_of(NOW, later, later) == BOOKED
+    assert promises.kind_of(NOW, NOW, None) == KERB
+
+
+def test_only_what_could_not_be_kept_counts_as_moved() -> None:
+    assert [reason for reason in promises.REASONS if promises.is_moved(reason)] == [
+        promises.LATE,
+        promises.CLOSURE,
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", promises.REASONS)
+def test_every_reason_has_words(language: str, reason: str) -> None:
+    key = f"manage.promise.{reason}"
+    assert MANAGER.text(language, key) != key
+
+
+def test_a_score_is_lateness_in_slacks_and_a_booked_car_is_not_early(config: Config) -> None:
+    planned = NOW + timedelta(minutes=8)
+    # A quarter of 8 min and 2 min.
+    late = promises.lateness(config, NOW, planned, None, planned + timedelta(minutes=6))
+    assert late == pytest.approx(1.5)
+    assert promises.lateness(config, NOW, planned, planned, NOW) == 0.0
