@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from schemas.district import TAG_ACTIVE
@@ -21,7 +21,11 @@ from server.models import LinkRow, TagRow, VisitRow
 _LINKS = table_of(LinkRow)
 _EXPIRE = (
     update(_LINKS)
-    .where(_LINKS.c.visit_id == bindparam("of_visit_id"), ~_LINKS.c.by_tap)
+    .where(
+        _LINKS.c.visit_id == bindparam("of_visit_id"),
+        ~_LINKS.c.by_tap,
+        _LINKS.c.share_nonce.is_(None),
+    )
     .values(expires_at=bindparam("end"))
 )
 
@@ -66,7 +70,12 @@ def keep_link(session: Session, visit_id: str) -> None:
     """Let the links of an open visit have no end."""
     session.execute(
         update(LinkRow)
-        .where(LinkRow.visit_id == visit_id, ~LinkRow.by_tap, LinkRow.expires_at.is_not(None))
+        .where(
+            LinkRow.visit_id == visit_id,
+            ~LinkRow.by_tap,
+            LinkRow.share_nonce.is_(None),
+            LinkRow.expires_at.is_not(None),
+        )
         .values(expires_at=None)
     )
 
@@ -92,18 +101,75 @@ def open_tap(session: Session, visit_id: str, now: datetime, keep_s: int) -> str
 def find_visit(session: Session, token: str, now: datetime, *, by_tap: bool = False) -> VisitRow:
     """The visit behind a token, or `Refusal` `unknown_link` / `expired_link`.
 
-    `by_tap`: the token is a cookie's. Neither kind opens what the other one does, and a card that
-    was lost meanwhile opens nothing more.
+    `by_tap`: the token is a cookie's. Neither kind opens what the other one does, a card that was
+    lost meanwhile opens nothing more, and a link that was shared only its own page.
     """
+    link, visit = find_link(session, token, now, by_tap=by_tap)
+    if link.share_nonce is not None:
+        raise Refusal("unknown_link")
+    return visit
+
+
+def find_link(
+    session: Session, token: str, now: datetime, *, by_tap: bool = False
+) -> tuple[LinkRow, VisitRow]:
+    """As `find_visit`, but a shared link is let in too; it ends with the hand-over."""
     link = session.get(LinkRow, hash_of(token))
     visit = None if link is None else session.get(VisitRow, link.visit_id)
     if link is None or visit is None or link.by_tap != by_tap:
         raise Refusal("unknown_link")
     if by_tap and not _has_active_card(session, visit):
         raise Refusal("unknown_link")
-    if link.expires_at is not None and link.expires_at <= now:
+    is_past = link.expires_at is not None and link.expires_at <= now
+    if is_past or (link.share_nonce is not None and not visit.is_open):
         raise Refusal("expired_link")
-    return visit
+    return link, visit
+
+
+def share(
+    session: Session, key: MasterKey, visit_id: str, now: datetime, *, may_fetch: bool
+) -> None:
+    """Make a second link for whoever fetches the car. There is one at a time: an earlier one
+    ends."""
+    withdraw(session, visit_id, now)
+    nonce = secrets.token_hex(16)
+    session.add(
+        LinkRow(
+            token_hash=hash_of(shared_token(key, visit_id, nonce)),
+            visit_id=visit_id,
+            created_at=now,
+            share_nonce=nonce,
+            may_fetch=may_fetch,
+        )
+    )
+    session.flush()
+
+
+def withdraw(session: Session, visit_id: str, now: datetime) -> None:
+    """Let the shared link of a visit end now, if there is one."""
+    session.execute(
+        update(LinkRow)
+        .where(LinkRow.visit_id == visit_id, LinkRow.share_nonce.is_not(None), _has_no_end())
+        .values(expires_at=now)
+    )
+
+
+def shared_link(session: Session, visit_id: str) -> LinkRow | None:
+    """The link that the driver has shared and not withdrawn."""
+    return session.scalar(
+        select(LinkRow).where(
+            LinkRow.visit_id == visit_id, LinkRow.share_nonce.is_not(None), _has_no_end()
+        )
+    )
+
+
+def shared_token(key: MasterKey, visit_id: str, nonce: str) -> str:
+    """The token of a shared link: as long as the driver's own, derived and not kept."""
+    return base64.urlsafe_b64encode(key.derive("share", visit_id, nonce)[:16]).decode().rstrip("=")
+
+
+def _has_no_end() -> ColumnElement[bool]:
+    return LinkRow.expires_at.is_(None)
 
 
 def _has_active_card(session: Session, visit: VisitRow) -> bool:

@@ -20,7 +20,12 @@ _MESSAGES = table_of(MessageRow)
 RECEIVED = "received"
 READY = "ready"
 DELAYED = "delayed"
-TEMPLATES = (RECEIVED, READY, DELAYED)
+CALLED = "called"
+REPARKED = "reparked"
+UNCLAIMED = "unclaimed"
+BY_STAFF = "staff."
+"""Begins the cause of a delay that a person told of, and no plan."""
+TEMPLATES = (RECEIVED, READY, DELAYED, CALLED, REPARKED, UNCLAIMED)
 
 QUEUED = "queued"
 CLAIMED = "claimed"
@@ -28,7 +33,11 @@ SENT = "sent"
 REFUSED = "refused"
 UNKNOWN = "unknown"
 DROPPED = "dropped"
-STATUSES = (QUEUED, CLAIMED, SENT, REFUSED, UNKNOWN, DROPPED)
+DELIVERED = "delivered"
+FAILED = "failed"
+STATUSES = (QUEUED, CLAIMED, SENT, REFUSED, UNKNOWN, DROPPED, DELIVERED, FAILED)
+WENT_OUT = (SENT, DELIVERED, FAILED)
+"""The carrier had it: it was paid for, whatever became of it."""
 
 
 _KNOWN = select(_MESSAGES.c.dedupe).where(one_of(_MESSAGES.c.dedupe, "dedupes"))

@@ -92,6 +92,17 @@ class PhotoBucket:
             return None
         return read
 
+    def keep(self, photo: Photo, content: bytes) -> None:
+        """See `PhotoStore`."""
+        checksum = base64.b64encode(bytes.fromhex(photo.sha256)).decode()
+        self._call(
+            self.client.put_object,
+            **self._name(photo),
+            Body=content,
+            ContentType=JPEG,
+            ChecksumSHA256=checksum,
+        )
+
     def drop(self, photo: Photo) -> None:
         """See `PhotoStore`."""
         self._call(self.client.delete_object, **self._name(photo))

@@ -6,6 +6,7 @@ import base64
 import errno
 import hashlib
 import hmac
+import io
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -66,6 +67,9 @@ class PhotoStore(Protocol):
 
     def read(self, photo: Photo) -> bytes | None:
         """The bytes, whatever they are; None without any."""
+
+    def keep(self, photo: Photo, content: bytes) -> None:
+        """Keep bytes that were hashed here."""
 
     def drop(self, photo: Photo) -> None:
         """Forget the bytes: they are not the photo's."""
@@ -158,6 +162,12 @@ class PhotoFolder:
             return None
         except OSError as error:
             raise Refusal("photo_store_lost") from error
+
+    def keep(self, photo: Photo, content: bytes) -> None:
+        """See `PhotoStore`. Raises `Refusal` as `take` does."""
+        self.take(photo, 0, io.BytesIO(content))
+        if self.look(photo) != Found(photo.sha256, photo.size_bytes):
+            raise Refusal("storage_fault")
 
     def drop(self, photo: Photo) -> None:
         """See `PhotoStore`."""

@@ -17,30 +17,36 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from schemas import states
 from schemas.catalog import Catalog
 from schemas.problems import Refusal
-from server import guests, links, promises, visits
+from server import deliveries, guests, links, promises, visits
 from server.config import Config
 from server.database import Database
 from server.local_time import clock_text
 from server.master_key import MasterKey
-from server.models import DistrictRow, MessageRow, PlaceRow, VisitRow
+from server.models import DistrictRow, MessageRow, PlaceRow, PromiseRow, VisitRow
 from server.outbox import (
+    BY_STAFF,
+    CALLED,
     CLAIMED,
     DELAYED,
     DROPPED,
     QUEUED,
     READY,
     REFUSED,
+    REPARKED,
     SENT,
+    UNCLAIMED,
     UNKNOWN,
+    WENT_OUT,
 )
 from server.sms import gateway as carriers
-from server.sms.gateway import Outcome, SMSGateway
+from server.sms.gateway import Outcome, Receipts, SMSGateway
+from server.sms.numbers import fault_of
 from server.sms.text import Words, link_to, parts, render
 
 log = structlog.get_logger()
@@ -49,13 +55,19 @@ RESEND = "resend"
 DROP = "drop"
 LEASE_RAN_OUT = "lease_ran_out"
 
+_SAYS_WHERE = (READY, CALLED, REPARKED, UNCLAIMED)
+_AT_KERB = (states.READY,)
+_IN_LOT = (states.REPARKING, states.PARKED)
+# What a template says of the car has to be so when it goes out.
+_TRUE_WHILE = {READY: _AT_KERB, CALLED: _AT_KERB, REPARKED: _IN_LOT}
 _BACKOFF_S = 15
 _BACKOFF_S_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What sending needs. `worker` names this process in its claims."""
+    """What sending needs. `worker` names this process in its claims; `receipts` is where word of
+    sent messages comes from, if anywhere."""
 
     config: Config
     database: Database
@@ -63,6 +75,7 @@ class Sender:
     catalog: Catalog
     gateway: SMSGateway
     worker: str
+    receipts: Receipts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,7 @@ def send_due(sender: Sender, now: Callable[[], datetime], is_stopping: Callable[
     """
     count = 0
     expire_leases(sender, now())
+    deliveries.take(sender.database, sender.receipts, now())
     while count < sender.config.sms_batch and not is_stopping():
         letter = claim_next(sender, now())
         if letter is None:
@@ -182,9 +196,10 @@ def decide(session: Session, message_id: str, action: str, now: datetime) -> Non
 
 
 def _is_in_dispute() -> ColumnElement[bool]:
-    """`ready` waits while its visit is held: a person may find that it is not."""
+    """What says where the car is waits while its visit is held: a person may find that it is
+    not there."""
     held = select(VisitRow.id).where(or_(VisitRow.tag_shared, VisitRow.state == states.HELD))
-    return and_(MessageRow.template == READY, MessageRow.visit_id.in_(held))
+    return and_(MessageRow.template.in_(_SAYS_WHERE), MessageRow.visit_id.in_(held))
 
 
 def _claim_one(
@@ -206,7 +221,7 @@ def _claim_one(
             "tries": examined.tries,
             "claimed_by": sender.worker,
             "lease_until": now + timedelta(seconds=sender.config.sms_lease_s),
-            "parts": parts(examined.text),
+            **_price(sender.config, parts(examined.text)),
         }
     return examined if _changed(session, (MessageRow.id == row.id, *due), values) == 1 else None
 
@@ -221,31 +236,67 @@ def _examine(session: Session, sender: Sender, row: MessageRow, now: datetime) -
     guest = guests.load(session, sender.key, visit.guest_ref)
     if guest is None or guest.phone is None:
         return Dropped(row.id, "no_phone")
+    fault = fault_of(guest.phone)
+    if fault is None and _went_out(session, visit.id) >= sender.config.sms_per_visit_max:
+        fault = "enough"
+    if fault is not None:
+        return Dropped(row.id, fault)
     words = _words(session, sender, row, visit)
     if words is None:
         return Dropped(row.id, "no_longer_true")
-    text = render(sender.catalog, row.language, row.template, words)
+    # In the language that the driver has chosen by now.
+    text = render(sender.catalog, visit.language, row.template, words)
     return Letter(row.id, row.tries + 1, guest.phone, text)
+
+
+def _went_out(session: Session, visit_id: str) -> int:
+    """How many messages of the visit the carrier had."""
+    statement = select(func.count()).where(
+        MessageRow.visit_id == visit_id, MessageRow.status.in_((*WENT_OUT, UNKNOWN))
+    )
+    return session.scalar(statement) or 0
+
+
+def _price(config: Config, count: int) -> dict[str, object]:
+    """What a message of so many parts will have cost, as far as anybody knows yet."""
+    cost = count * config.sms_part_micros
+    return {"parts": count, "cost_micros": cost or None}
 
 
 def _words(session: Session, sender: Sender, row: MessageRow, visit: VisitRow) -> Words | None:
     """What the message says of the visit as it is now; None if that is no longer so."""
     place_id, time = visit.place_id, ""
-    if row.template == READY and visit.car != states.READY:
+    if visit.car not in _TRUE_WHILE.get(row.template, states.CAR):
         return None
     if row.template == DELAYED:
-        request = visits.open_request(session, visit.id)
-        if request is None or not row.dedupe.endswith(f":{request.event_id}"):
-            return None
-        promise = promises.current(session, [request.event_id]).get(request.event_id)
-        if promise is None or visit.car == states.READY:
+        promise = _news_of_delay(session, row, visit)
+        if promise is None:
             return None
         zone = ZoneInfo(session.scalars(select(DistrictRow.timezone)).one())
-        time = clock_text(sender.catalog, row.language, promise.ready_by, zone)
+        time = clock_text(sender.catalog, visit.language, promise.ready_by, zone)
         place_id = promise.booth_id
     place = session.get(PlaceRow, place_id)
     link = link_to(sender.config.public_url, links.token_of(sender.key, visit.id))
     return Words(visit.code, place_id if place is None else place.name, time, link)
+
+
+def _news_of_delay(session: Session, row: MessageRow, visit: VisitRow) -> PromiseRow | None:
+    """The promise to tell of; None if its request is over, the car is there, or the driver was
+    told of it already."""
+    request = visits.open_request(session, visit.id)
+    if request is None or visit.car == states.READY:
+        return None
+    cause = row.dedupe.rpartition(":")[2]
+    promise = promises.current(session, [request.event_id]).get(request.event_id)
+    if promise is None or (cause != request.event_id and not cause.startswith(BY_STAFF)):
+        return None
+    told = select(MessageRow.id).where(
+        MessageRow.visit_id == visit.id,
+        MessageRow.template == DELAYED,
+        MessageRow.status.in_(WENT_OUT),
+        MessageRow.sent_at >= promise.made_at,
+    )
+    return None if session.scalar(told.limit(1)) is not None else promise
 
 
 def _ending(config: Config, letter: Letter, outcome: Outcome, now: datetime) -> dict[str, object]:
@@ -265,8 +316,9 @@ def _ending(config: Config, letter: Letter, outcome: Outcome, now: datetime) -> 
             "claimed_by": None,
             "fault": outcome.fault,
         }
-    status = UNKNOWN if outcome.kind == carriers.UNKNOWN else REFUSED
-    return {"status": status, "fault": outcome.fault}
+    if outcome.kind == carriers.UNKNOWN:
+        return {"status": UNKNOWN, "fault": outcome.fault}
+    return {"status": REFUSED, "fault": outcome.fault, "cost_micros": None}
 
 
 def _changed(

@@ -18,7 +18,8 @@ blueprint = reading("messages", "Text messages and how they ended")
 
 
 class MessageSchema(Schema):
-    """One message. `status` unknown: nobody can say whether it went out; a person decides."""
+    """One message. `status` unknown: nobody can say whether it went out; a person decides.
+    `cost_micros`: millionths of a balboa, an estimate until the carrier has told."""
 
     id = fields.String(required=True)
     visit_id = fields.String(required=True)
@@ -32,6 +33,8 @@ class MessageSchema(Schema):
     sent_at = fields.AwareDateTime(required=True, allow_none=True)
     provider_id = fields.String(required=True, allow_none=True)
     fault = fields.String(required=True, allow_none=True)
+    cost_micros = fields.Integer(required=True, allow_none=True)
+    settled_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class MessageQuerySchema(PageQuerySchema):

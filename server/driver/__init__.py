@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.driver import photos, record, routes, tap
+from server.driver import own, photos, record, routes, saying, sheets, tap
 from server.driver.blueprint import blueprint
 
-__all__ = ["blueprint", "photos", "record", "routes", "tap"]
+__all__ = ["blueprint", "own", "photos", "record", "routes", "saying", "sheets", "tap"]

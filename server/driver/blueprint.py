@@ -12,10 +12,10 @@ from werkzeug.exceptions import HTTPException
 from schemas.photo import JPEG
 from schemas.problems import Refusal
 from server import clock
-from server.app import services
+from server.app import refuse_foreign_origin, services
 from server.district import booths
-from server.driver import tongue
-from server.driver.page import Reader
+from server.driver import tongue, tries
+from server.driver.reader import Reader
 
 blueprint = Blueprint("driver", __name__, url_prefix="/t")
 
@@ -26,8 +26,10 @@ TAP_AGAIN = "tap"
 
 _GZIP_LEVEL = 6
 # Refusals that have a page of their own words; any other is told as `gone.other`.
-_GONE = ("unknown_link", "expired_link", "foreign_origin")
+_GONE = ("unknown_link", "expired_link", "foreign_origin", "too_many_tries")
 _NO_LINK = ("unknown_link", "expired_link")
+# The cookie of whoever has tapped a claim card.
+TAP_COOKIE = "valet_tap"
 # Their addresses hold what a card said: nobody is told where the driver comes from.
 _SECRET = ("driver.tapped", "driver.tap", "driver.tap_over")
 
@@ -36,6 +38,25 @@ _SECRET = ("driver.tapped", "driver.tap", "driver.tap_over")
 def _limit_form() -> None:
     # The application's limit for forms does not hold for urlencoded ones.
     request.max_content_length = services().config.form_bytes_max
+
+
+@blueprint.before_request
+def _limit_posts() -> None:
+    """A form has to come from our own page, and not too many of them. A tap has limits of its
+    own (`server.taps`)."""
+    token = (request.view_args or {}).get("token")
+    if request.method != "POST" or token is None:
+        return
+    refuse_foreign_origin()
+    found, now = services(), clock.now()
+    opener = request.cookies.get(TAP_COOKIE, "") if token == CARD else token
+    is_few = found.database.write(
+        lambda session: tries.count(
+            session, found.config, found.key, opener, request.remote_addr, now
+        )
+    )
+    # After the commit: a form too many counts as well.
+    tries.check(is_few)
 
 
 @blueprint.errorhandler(Refusal)
@@ -70,6 +91,7 @@ def _gone(key: str, status: int) -> Response:
         say=reader.say,
         booths=open_booths,
         language=language,
+        help_phone=found.config.help_phone,
         nonce=nonce(),
     )
     return make_response(body, status)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import states
-from schemas.catalog import Catalog
 from schemas.driver_qr import encode
+from server.delays import BY_STAFF
+from server.driver.after import After, make_after
+from server.driver.asking import Ask, make_ask
+from server.driver.reader import Reader
 from server.driver.stay import Stay
-from server.driver.times import NOW, field_of, offered
 from server.local_time import clock_text, window_text
-from server.models import MoveRow, RequestRow
-from server.promises import LATE
+from server.models import MoveRow, PromiseRow, RequestRow
+from server.promises import is_moved
+from server.tariff import Bill, money
 from server.visits import OPEN
 
 # How the page is coloured; the words say the same.
@@ -30,6 +33,11 @@ CALM, ASKED, COMING, READY, LATE_TONE, HELD, OVER = (
 _REFRESH_S = {CALM: 120, OVER: 0}
 _REFRESH_S_WAITING = 30
 _SOON_MIN = 90
+# Why a window is another one than at first, as far as the driver is told.
+_REASONS = (
+    *("late", "closure", "changed"),
+    *(f"{BY_STAFF}{reason}" for reason in states.DELAY_REASONS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +50,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One line of the form: what it sends, what it says, and whether it is marked."""
-
-    value: str
-    text: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The form with which the driver asks for the car, or changes what was asked."""
-
-    is_change: bool
-    booths: tuple[Choice, ...]
-    times: tuple[Choice, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Arrival:
     """When the car will be there: a label, the promised window, and roughly how long."""
 
     label: str
     window: str | None
     soon: str | None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What the stay costs so far, and how that came about."""
+
+    label: str
+    total: str
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,10 @@ class Page:
     can_cancel: bool
     refresh_s: int
     photos: str | None = None
+    received_by: str | None = None
+    bill: Sum | None = None
+    after: After | None = None
+    is_shared: bool = False
 
     @property
     def tag(self) -> str:
@@ -95,23 +99,16 @@ class Page:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:24]
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads: the language and the words in it, when, and how far ahead they may ask."""
-
-    catalog: Catalog
-    language: str
-    now: datetime
-    lead_s_max: int
-
-    def say(self, key: str, **values: object) -> str:
-        """The words for a key of the driver's catalog."""
-        return self.catalog.text(self.language, f"driver.{key}", **values)
-
-
-def make_page(stay: Stay, reader: Reader, chosen: tuple[str, str] | None = None) -> Page:
+def make_page(
+    stay: Stay,
+    reader: Reader,
+    chosen: tuple[str, str] | None = None,
+    claim_window_s: int = 0,
+) -> Page:
     """The page of a stay. `chosen`: booth and time of a form that came back with a refusal."""
     tone = _tone(stay, reader.now)
+    may_change = _may_still_change(stay, tone) and not stay.is_shared
+    is_asked = _is_asked(stay)
     headline, detail = _headline(stay, tone, reader)
     return Page(
         language=reader.language,
@@ -126,11 +123,34 @@ def make_page(stay: Stay, reader: Reader, chosen: tuple[str, str] | None = None)
         handover_qr=None if stay.code is None else encode(stay.visit.code, stay.code),
         card_help=reader.say("card.help") if stay.by_tap and tone == READY else None,
         steps=_steps(stay, reader),
-        ask=_ask(stay, tone, reader, chosen),
-        can_cancel=_may_still_change(stay, tone) and _is_asked(stay),
+        ask=make_ask(stay, reader, chosen, is_open=is_asked) if may_change else None,
+        can_cancel=may_change and is_asked,
         refresh_s=_REFRESH_S.get(tone, _REFRESH_S_WAITING),
         photos=reader.say("photos.link", count=stay.photo_count) if stay.photo_count else None,
+        received_by=None
+        if stay.received_badge is None
+        else reader.say("received_by", badge=stay.received_badge),
+        bill=None if stay.bill is None else _sum(stay.bill, reader),
+        after=None if stay.is_shared else make_after(stay, reader, claim_window_s),
+        is_shared=stay.is_shared,
     )
+
+
+def _sum(bill: Bill, reader: Reader) -> Sum:
+    say, prices = reader.say, bill.tariff
+    label = say("bill.over" if bill.is_over else "bill.so_far")
+    if not bill.price_cents:
+        return Sum(label, money(0), say("bill.free", minutes=prices.free_min))
+    told = [money(prices.flat_cents)] if prices.flat_cents else []
+    if prices.minute_cents:
+        each = money(prices.minute_cents)
+        told.append(say("bill.minutes", minutes=bill.charged_min, each=each))
+    how = " + ".join(told)
+    if bill.is_most:
+        how = say("bill.most", how=how, most=money(prices.most_cents))
+    if bill.tax_cents:
+        how = say("bill.tax", how=how, percent=prices.tax_percent, tax=money(bill.tax_cents))
+    return Sum(label, money(bill.total_cents), how)
 
 
 def _tone(stay: Stay, now: datetime) -> str:
@@ -144,9 +164,14 @@ def _tone(stay: Stay, now: datetime) -> str:
     if not _is_asked(stay):
         return COMING if visit.car == states.TO_BOOTH else CALM
     promise = stay.promise
-    if promise is not None and (promise.reason == LATE or now > promise.ready_by):
+    if promise is not None and (_is_late(promise) or now > promise.ready_by):
         return LATE_TONE
     return COMING if visit.car == states.TO_BOOTH else ASKED
+
+
+def _is_late(promise: PromiseRow) -> bool:
+    """Whether it was moved by us: by the plan, a closure, or a person with a reason."""
+    return is_moved(promise.reason) or promise.reason.startswith(BY_STAFF)
 
 
 def _is_asked(stay: Stay) -> bool:
@@ -197,8 +222,9 @@ def _arrival(stay: Stay, tone: str, reader: Reader) -> Arrival | None:
     )
     if reader.now > promise.ready_by:
         return Arrival(say("arrival.passed"), window, None)
-    label = say("arrival.moved" if promise.reason == LATE else "arrival.promised")
-    return Arrival(label, window, _soon(promise.ready_from - reader.now, reader))
+    label = say("arrival.moved" if _is_late(promise) else "arrival.promised")
+    why = say(f"reason.{promise.reason}") if promise.reason in _REASONS else None
+    return Arrival(label, window, _soon(promise.ready_from - reader.now, reader), why)
 
 
 def _soon(ahead: timedelta, reader: Reader) -> str | None:
@@ -281,28 +307,6 @@ def _lot(stay: Stay) -> str:
 def _is_booth(stay: Stay, place_id: str) -> bool:
     place = stay.places.get(place_id)
     return place is not None and place.kind == "booth"
-
-
-def _ask(stay: Stay, tone: str, reader: Reader, chosen: tuple[str, str] | None) -> Ask | None:
-    if not _may_still_change(stay, tone):
-        return None
-    request = stay.request if _is_asked(stay) else None
-    wanted = None if request is None else request.wanted_at
-    if chosen is None:
-        booth_id = stay.visit.booth_id if request is None else request.booth_id
-        chosen = booth_id, field_of(wanted, stay.zone)
-    times = sorted({*offered(reader.now, stay.zone, reader.lead_s_max), *filter(None, [wanted])})
-    fields = [(field_of(at, stay.zone), _clock(stay, reader, at)) for at in times]
-    return Ask(
-        is_change=request is not None,
-        booths=tuple(
-            Choice(booth.id, booth.name, booth.id == chosen[0]) for booth in stay.open_booths
-        ),
-        times=tuple(
-            Choice(value, text, value == chosen[1])
-            for value, text in [(NOW, reader.say("ask.now")), *fields]
-        ),
-    )
 
 
 def _name(stay: Stay, place_id: str) -> str:

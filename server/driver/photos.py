@@ -5,19 +5,21 @@ One whose bytes are not the ones that its event names is told of, and never show
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template
+import json
+
+from flask import Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from schemas import events
+from schemas.reception import DAMAGES, ZONES
 from server import clock
 from server.app import photo_store, services
-from server.driver import tongue
-from server.driver.blueprint import CARD, blueprint, nonce
-from server.driver.page import Reader
+from server.driver.blueprint import blueprint
+from server.driver.reader import Reader
 from server.driver.stay import district_zone
-from server.driver.tap import held_token
-from server.links import find_visit
-from server.local_time import clock_text
-from server.models import VisitRow
+from server.driver.visitor import sheet, visit_behind
+from server.models import EventRow, VisitRow
 from server.photos import content_of, photos_of, stored_photo
 
 
@@ -26,37 +28,37 @@ def photos(token: str) -> Response:
     """The page of all photos of the visit."""
     found, now = services(), clock.now()
 
-    def read(session: Session) -> dict[str, object]:
-        visit = _visit(session, token)
-        reader = Reader(found.catalog, tongue.pick(visit.language), now, 0)
+    def read(session: Session, visit: VisitRow, reader: Reader) -> dict[str, object]:
         zone = district_zone(session)
         return {
-            "code": visit.code,
+            "marks": _marks(session, visit),
             "photos": photos_of(session, found.config, visit.id, now),
-            "language": reader.language,
-            "say": reader.say,
-            "time": lambda at: clock_text(found.catalog, reader.language, at, zone),
+            "time": lambda at: reader.time(at, zone),
         }
 
-    values = found.database.read(read)
-    page = render_template(
-        "driver/photos.html", **values, token=token, lang=tongue.asked(), nonce=nonce()
-    )
-    return make_response(page)
+    return sheet(token, "photos", read)
 
 
 @blueprint.get("/<token>/photos/<sha256>.jpg")
 def photo(token: str, sha256: str) -> Response:
     """One photo, as it was taken. `Refusal` `unknown_photo`, `photo_altered`."""
+    now = clock.now()
     found = services().database.read(
-        lambda session: stored_photo(session, _visit(session, token).id, sha256)
+        lambda session: stored_photo(session, visit_behind(session, token, now).id, sha256)
     )
     return Response(content_of(photo_store(), found), content_type="image/jpeg")
 
 
-def _visit(session: Session, token: str) -> VisitRow:
-    """The visit that a link's token opens or, at the card's address, the cookie of a tap."""
-    now = clock.now()
-    if token == CARD:
-        return find_visit(session, held_token(), now, by_tap=True)
-    return find_visit(session, token, now)
+def _marks(session: Session, visit: VisitRow) -> list[tuple[str, str]] | None:
+    """The marks that were noted when the car was taken in, of those that there are words for;
+    None where nobody said."""
+    line = session.scalar(
+        select(EventRow.line).where(
+            EventRow.visit_id == visit.id, EventRow.type == events.VISIT_RECEIVED
+        )
+    )
+    noted = None if line is None else json.loads(line)["data"].get("damage")
+    if noted is None:
+        return None
+    marks = [(mark["zone"], mark["kind"]) for mark in noted]
+    return [(zone, kind) for zone, kind in marks if zone in ZONES and kind in DAMAGES]

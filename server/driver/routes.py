@@ -5,107 +5,118 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from flask import Response, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.problems import Refusal
 from server import clock
-from server.app import refuse_foreign_origin, services
-from server.driver import tongue
+from server.app import services
+from server.driver import said, tongue
 from server.driver.blueprint import CARD, blueprint, nonce
-from server.driver.page import Reader, make_page
+from server.driver.page import make_page
 from server.driver.qr import qr_svg
+from server.driver.said import Teller
 from server.driver.stay import district_zone, find_stay
 from server.driver.tap import held_token
-from server.driver.times import read_time
-from server.links import find_visit
+from server.driver.times import LATER, read_time
+from server.driver.visitor import back_to, field, reader_of, tell, visit_behind
 from server.local_time import clock_text
 from server.requests import cancel_request, request_car
-
-# Refusals that the page has words for; any other is told as `problem.other`.
-_TOLD = (
-    "already_on_its_way",
-    "booth_closed",
-    "unknown_place",
-    "bad_choice",
-    "bad_time",
-    "wrong_state",
-)
 
 
 @blueprint.get("/<token>")
 def show(token: str) -> Response:
     """The page."""
-    return _page(token, None)
+    return page(token, None)
 
 
 @blueprint.post("/<token>/request")
 def ask(token: str) -> AnyResponse:
-    """Ask for the car: `booth_id`, and `when`, which is `now` or HH:MM in the district."""
-    refuse_foreign_origin()
+    """Ask for the car: `booth_id`, and `when`, which is `now`, `later` or HH:MM in the
+    district."""
     found, now = services(), clock.now()
-    visit_id = found.database.read(lambda session: _visit_id(session, token, now))
-    booth_id, when = request.form.get("booth_id", ""), request.form.get("when", "")
-    try:
+    booth_id, when = field("booth_id"), field("when")
+
+    def work(session: Session) -> None:
+        visit_id = visit_behind(session, token, now).id
         if not booth_id:
             raise Refusal("bad_choice")
-        wanted_at = read_time(when, now, found.database.read(district_zone))
-        found.database.write(
-            lambda session: request_car(
-                session, found.config, found.key, visit_id, booth_id, wanted_at, now
-            )
-        )
+        if when == LATER:
+            cancel_request(session, found.config, found.key, visit_id, now)
+            said.plan(Teller(session, found.config, found.key, visit_id, now), booth_id)
+            return
+        wanted_at = read_time(when, now, district_zone(session))
+        request_car(session, found.config, found.key, visit_id, booth_id, wanted_at, now)
+
+    try:
+        found.database.write(work)
     except Refusal as refusal:
-        return _page(token, refusal, (booth_id, when))
-    return _back_to(token)
+        return page(token, refusal, (booth_id, when))
+    return back_to(token)
 
 
 @blueprint.post("/<token>/cancel")
 def cancel(token: str) -> AnyResponse:
-    """Take the request back."""
-    refuse_foreign_origin()
+    """Take the request back, or the plan to ask later."""
     found, now = services(), clock.now()
-    visit_id = found.database.read(lambda session: _visit_id(session, token, now))
+
+    def work(session: Session) -> None:
+        visit = visit_behind(session, token, now)
+        cancel_request(session, found.config, found.key, visit.id, now)
+
     try:
-        found.database.write(
-            lambda session: cancel_request(session, found.config, found.key, visit_id, now)
-        )
+        found.database.write(work)
     except Refusal as refusal:
-        return _page(token, refusal)
-    return _back_to(token)
+        return page(token, refusal)
+    return back_to(token)
+
+
+@blueprint.post("/<token>/language")
+def language(token: str) -> AnyResponse:
+    """Read, and be written to, in another language: `lang`."""
+    chosen = field("lang", 2)
+    try:
+        tell(token, lambda teller: said.choose_language(teller, chosen))
+    except Refusal as refusal:
+        return page(token, refusal)
+    answer = back_to(token)
+    tongue.keep(answer, chosen)
+    return answer
 
 
 @blueprint.get("/<token>/request")
 @blueprint.get("/<token>/cancel")
+@blueprint.get("/<token>/language")
+@blueprint.get("/<token>/fine")
+@blueprint.get("/<token>/rating")
 def reload(token: str) -> AnyResponse:
     """Whoever reloads the answer to a form gets the page."""
-    return _back_to(token)
+    return back_to(token)
 
 
-def _page(token: str, refusal: Refusal | None, chosen: tuple[str, str] | None = None) -> Response:
+def page(token: str, refusal: Refusal | None, chosen: tuple[str, str] | None = None) -> Response:
     """The page of the visit, with what was refused in words above it."""
     found, now = services(), clock.now()
     by_tap = token == CARD
     opener = held_token() if by_tap else token
     stay = found.database.read(
-        lambda session: find_stay(session, found.key, opener, now, by_tap=by_tap)
+        lambda session: find_stay(session, found.config, found.key, opener, now, by_tap=by_tap)
     )
-    reader = Reader(
-        found.catalog, tongue.pick(stay.visit.language), now, found.config.request_lead_s_max
-    )
-    page = make_page(stay, reader, chosen)
+    reader = reader_of(stay.visit, now)
+    made = make_page(stay, reader, chosen, found.config.claim_window_s)
     updated = clock_text(found.catalog, reader.language, now, stay.zone)
     body = render_template(
         "driver/page.html",
-        page=page,
+        page=made,
         say=reader.say,
-        qr=None if page.handover_qr is None else qr_svg(page.handover_qr),
-        problem=None if refusal is None else _problem(reader, refusal),
+        qr=None if made.handover_qr is None else qr_svg(made.handover_qr),
+        problem=None if refusal is None else reader.problem(refusal),
         updated=updated,
-        has_record=not stay.visit.is_open and not stay.by_tap,
+        is_own=not by_tap and not stay.is_shared,
+        is_over=not stay.visit.is_open,
+        origin=(found.config.origin_lat, found.config.origin_lon, found.config.walk_m_per_min),
+        help_phone=found.config.help_phone,
         token=token,
         lang=tongue.asked(),
         language=reader.language,
@@ -115,22 +126,6 @@ def _page(token: str, refusal: Refusal | None, chosen: tuple[str, str] | None = 
     # A header is Latin-1 and the page's script sets it as it comes.
     response.headers["Valet-Updated"] = updated.replace("\u00a0", " ")
     if refusal is None:
-        response.set_etag(page.tag, weak=True)
+        response.set_etag(made.tag, weak=True)
         response.make_conditional(request)
     return response
-
-
-def _problem(reader: Reader, refusal: Refusal) -> str:
-    key = refusal.code if refusal.code in _TOLD else "other"
-    return reader.say(f"problem.{key}", **refusal.context)
-
-
-def _back_to(token: str) -> AnyResponse:
-    return redirect(url_for("driver.show", token=token, lang=tongue.asked()), 303)
-
-
-def _visit_id(session: Session, token: str, now: datetime) -> str:
-    """The visit that a link's token opens or, at the card's address, the cookie of a tap."""
-    if token == CARD:
-        return find_visit(session, held_token(), now, by_tap=True).id
-    return find_visit(session, token, now).id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,10 +12,14 @@ from sqlalchemy.orm import Session
 
 from schemas import states
 from schemas.handover_code import code_at
-from server import guests, photos, promises
+from server import guests, photos, promises, tariff
+from server.booth_windows import booth_windows
+from server.config import Config
 from server.district import booths
 from server.downlink import CODE_KEY
-from server.links import find_visit
+from server.driver.custody import badges_of
+from server.driver.said import Said, said_of
+from server.links import find_link
 from server.master_key import MasterKey
 from server.models import (
     DistrictRow,
@@ -25,6 +29,8 @@ from server.models import (
     RequestRow,
     VisitRow,
 )
+from server.promises import Window
+from server.tariff import Bill
 from server.visits import OPEN
 
 DONE = "done"
@@ -40,7 +46,9 @@ class Stay:
 
     `place_in_line` counts from 1 and is None for who is not waiting in it; `code` is the
     hand-over code, only while it may be shown; `plate` is None if the record was erased.
-    `by_tap`: a tap of the claim card has opened it, so there never is a code.
+    `by_tap`: a tap of the claim card has opened it, so there never is a code. `is_shared`: whoever
+    reads was given the link by the driver. `windows`: when the car could be at each open booth.
+    `bill` is None where nothing is charged. `received_badge`: whose badge took the keys.
     """
 
     visit: VisitRow
@@ -55,19 +63,34 @@ class Stay:
     zone: ZoneInfo
     by_tap: bool = False
     photo_count: int = 0
+    is_shared: bool = False
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    said: Sequence[Said] = ()
+    bill: Bill | None = None
+    received_badge: str | None = None
+    walk_m_per_min: int = 65
 
 
 def find_stay(
-    session: Session, key: MasterKey, token: str, now: datetime, *, by_tap: bool = False
+    session: Session,
+    config: Config,
+    key: MasterKey,
+    token: str,
+    now: datetime,
+    *,
+    by_tap: bool = False,
 ) -> Stay:
     """The stay behind the token of a link or (`by_tap`) of a tap.
 
     Raises `Refusal` `unknown_link` / `expired_link`.
     """
-    visit = find_visit(session, token, now, by_tap=by_tap)
-    request = _request(session, visit)
-    guest = guests.load(session, key, visit.guest_ref)
+    link, visit = find_link(session, token, now, by_tap=by_tap)
+    is_shared = link.share_nonce is not None
+    request = last_request(session, visit)
+    guest = None if is_shared else guests.load(session, key, visit.guest_ref)
     places = {place.id: place for place in session.scalars(select(PlaceRow))}
+    wanted_at = None if request is None else request.wanted_at
+    may_fetch = not by_tap and (link.may_fetch or not is_shared)
     return Stay(
         visit=visit,
         request=request,
@@ -77,11 +100,33 @@ def find_stay(
         open_booths=[booth for booth in booths(session) if booth.is_open],
         place_in_line=_place_in_line(session, visit, request, now),
         plate=None if guest is None else guest.plate,
-        code=None if by_tap else _code(key, visit, now),
+        code=_code(key, visit, now) if may_fetch else None,
         zone=district_zone(session),
         by_tap=by_tap,
         photo_count=photos.count(session, visit.id),
+        is_shared=is_shared,
+        windows=booth_windows(session, config, visit, now, wanted_at),
+        said=said_of(session, visit.id),
+        bill=bill_of(config, visit, request, now),
+        received_badge=badges_of(session, {visit.received_by}).get(visit.received_by),
+        walk_m_per_min=config.walk_m_per_min,
     )
+
+
+def bill_of(
+    config: Config, visit: VisitRow, request: RequestRow | None, now: datetime
+) -> Bill | None:
+    """What the stay costs so far; None where nothing is charged."""
+    prices = tariff.tariff_of(config)
+    if prices.is_free:
+        return None
+    until, is_over = tariff.ended_at(
+        now,
+        asked_at=None if request is None else request.made_at,
+        wanted_at=None if request is None else request.wanted_at,
+        handed_over_at=visit.handed_over_at,
+    )
+    return tariff.bill(prices, visit.received_at, until, is_over=is_over)
 
 
 def district_zone(session: Session) -> ZoneInfo:
@@ -89,7 +134,8 @@ def district_zone(session: Session) -> ZoneInfo:
     return ZoneInfo(session.scalars(select(DistrictRow.timezone)).one())
 
 
-def _request(session: Session, visit: VisitRow) -> RequestRow | None:
+def last_request(session: Session, visit: VisitRow) -> RequestRow | None:
+    """The open request or, after the hand-over, the last one."""
     return session.scalar(
         select(RequestRow)
         .where(RequestRow.visit_id == visit.id, RequestRow.status.in_((OPEN, DONE)))

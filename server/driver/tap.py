@@ -14,17 +14,16 @@ from schemas.sun import LONGEST_URL
 from server import clock, taps
 from server.app import refuse_foreign_origin, services
 from server.driver import tongue
-from server.driver.blueprint import CARD, blueprint, nonce, tap_again
-from server.driver.page import Reader
+from server.driver.blueprint import CARD, TAP_COOKIE, blueprint, nonce, tap_again
+from server.driver.reader import Reader
 from server.taps import Tap
 
-_COOKIE = "valet_tap"
 _PATH = "/t"
 
 
 def held_token() -> str:
     """The token that a tap has put into this browser's cookie; empty without one."""
-    return request.cookies.get(_COOKIE, "")
+    return request.cookies.get(TAP_COOKIE, "")
 
 
 @blueprint.get("")
@@ -56,7 +55,7 @@ def tap() -> AnyResponse:
         return tap_again()
     answer = redirect(url_for("driver.show", token=CARD, lang=tongue.asked()), 303)
     answer.set_cookie(
-        _COOKIE,
+        TAP_COOKIE,
         token,
         max_age=found.config.tap_session_s,
         path=_PATH,

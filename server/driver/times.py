@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from schemas.problems import Refusal
 
 NOW = "now"
+LATER = "later"
+"""The driver will say when: no request yet, only a booth to think of."""
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 # A time that has just passed was picked on an old page: it does not mean tomorrow.
 _PAST = timedelta(hours=4)

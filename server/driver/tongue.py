@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Response, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.catalog import LANGUAGES, pick_language
 
@@ -27,12 +28,17 @@ def remember(response: Response) -> None:
     """Keep the choice in the driver's browser; the server knows nothing of it."""
     language = asked()
     if language is not None:
-        response.set_cookie(
-            _COOKIE,
-            language,
-            max_age=_YEAR_S,
-            path="/t/",
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        keep(response, language)
+
+
+def keep(response: AnyResponse, language: str) -> None:
+    """Let the browser that gets this answer read in this language."""
+    response.set_cookie(
+        _COOKIE,
+        language,
+        max_age=_YEAR_S,
+        path="/t/",
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )

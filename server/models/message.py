@@ -15,7 +15,8 @@ class MessageRow(Table):
 
     `status`: queued, claimed (a worker is at it until `lease_until`), sent, refused,
     unknown (nobody can say whether it went out; a person decides), dropped (stale or the
-    visit is over). `dedupe` names the change, so that a change causes one message.
+    visit is over), delivered or failed (the carrier said so, at `settled_at`). `dedupe` names the
+    change, so that a change causes one message. `cost_micros`: millionths of a balboa.
     """
 
     __tablename__ = "messages"
@@ -40,3 +41,5 @@ class MessageRow(Table):
     provider_id: Mapped[str | None]
     parts: Mapped[int | None]
     fault: Mapped[str | None]
+    cost_micros: Mapped[int | None]
+    settled_at: Mapped[datetime | None]

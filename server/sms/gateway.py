@@ -1,8 +1,10 @@
-"""What every carrier of text messages looks like, and the four ends that a send can have."""
+"""What every carrier of text messages looks like, the four ends that a send can have, and what may
+be heard of a message later."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 SENT = "sent"
@@ -30,3 +32,26 @@ class SMSGateway(Protocol):
 
     def send(self, reference: str, phone: str, text: str) -> Outcome:
         """Try once to send `text` to `phone` (E.164); `reference` is our id of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one event says. `is_delivered` is None while nobody knows; `reference` is our id of the
+    message, `provider_id` the carrier's; `cost_micros` are millionths of a balboa."""
+
+    handle: str = field(repr=False)
+    reference: str | None
+    provider_id: str | None
+    is_delivered: bool | None
+    fault: str | None
+    cost_micros: int | None
+
+
+class Receipts(Protocol):
+    """Where word of messages comes from."""
+
+    def look(self) -> Sequence[Receipt]:
+        """What has come; the same again some time later, unless it is `forget`ed."""
+
+    def forget(self, receipts: Sequence[Receipt]) -> None:
+        """These were written down."""

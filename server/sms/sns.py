@@ -1,110 +1,29 @@
-"""Text messages through Amazon SNS (`Publish` to a phone number), with exactly one attempt.
-
-Error codes are those of the SNS API reference, action Publish, and of the AWS common errors.
-The SDK's own retries are off: after a time-out it would send again, and nobody could say
-how many messages the driver got.
-"""
+"""Text messages through Amazon SNS (`Publish` to a phone number), with exactly one attempt."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import boto3
-from botocore.config import Config as SDKConfig
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProxyConnectionError,
-    ReadTimeoutError,
-)
-from botocore.parsers import ResponseParserError
-
-from server.sms.gateway import LATER, REFUSED, SENT, UNKNOWN, Outcome
-
-_CONNECT_TIMEOUT_S = 5
-_READ_TIMEOUT_S_MAX = 15
-_FAULT_CHARS = 60
-
-# Nothing has left this machine, or nothing has reached AWS.
-_NEVER_ARRIVED = (
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProxyConnectionError,
-)
-_LATER_CODES = frozenset(
-    {
-        # Too much at once.
-        "RequestThrottled",
-        "Throttled",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "LimitExceeded",
-        # The account, not the message: whoever runs the service can mend it.
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "InvalidSecurity",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
+from server.sms import aws
+from server.sms.gateway import Outcome
 
 
 class SNSGateway:
     """Sends through SNS. `sender` is the sender name, where the country's carriers keep it."""
 
     def __init__(
-        self, region: str, sender: str, lease_s: int, endpoint_url: str | None = None
+        self, region: str, sender: str, lease_s: float, endpoint_url: str | None = None
     ) -> None:
         """Does not connect yet. An attempt ends well before a claim of `lease_s` does."""
         self._sender = sender
-        timeouts = {
-            "connect_timeout": min(_CONNECT_TIMEOUT_S, lease_s / 4),
-            "read_timeout": min(_READ_TIMEOUT_S_MAX, lease_s / 2),
-        }
-        self.client = boto3.Session().client(
-            "sns",
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=SDKConfig(retries={"mode": "standard", "total_max_attempts": 1}, **timeouts),
-        )
+        self.client = aws.open_client("sns", region, lease_s, endpoint_url)
 
-    def send(self, reference: str, phone: str, text: str) -> Outcome:
-        """Publish once and say how it ended. SNS has no field for `reference`."""
-        try:
-            answer = self.client.publish(
-                PhoneNumber=phone, Message=text, MessageAttributes=self._attributes()
-            )
-        except ClientError as error:
-            return _answered(error)
-        except ParamValidationError:
-            return Outcome(REFUSED, fault="bad_parameter")
-        except _NEVER_ARRIVED as error:
-            return Outcome(LATER, fault=type(error).__name__)
-        except ReadTimeoutError:
-            return Outcome(UNKNOWN, fault="read_timeout")
-        # botocore lets a KeyError out when a 200 is not the XML it should be.
-        except (BotoCoreError, ResponseParserError, KeyError) as error:
-            return Outcome(UNKNOWN, fault=type(error).__name__)
-        provider_id = answer.get("MessageId")
-        if not provider_id:
-            return Outcome(UNKNOWN, fault="no_message_id")
-        return Outcome(SENT, provider_id=str(provider_id))
+    def send(self, _reference: str, phone: str, text: str) -> Outcome:
+        """Publish once and say how it ended. SNS has no field for our id of the message."""
+        return aws.ask_once(
+            self.client.publish,
+            PhoneNumber=phone,
+            Message=text,
+            MessageAttributes=self._attributes(),
+        )
 
     def _attributes(self) -> dict[str, dict[str, str]]:
         attributes = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}
@@ -114,15 +33,3 @@ class SNSGateway:
                 "StringValue": self._sender,
             }
         return attributes
-
-
-def _answered(error: ClientError) -> Outcome:
-    """AWS answered with an error: before it took the message, or nobody knows when."""
-    response: dict[str, Any] = dict(error.response)
-    code = str(response.get("Error", {}).get("Code", ""))[:_FAULT_CHARS]
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in _LATER_CODES or status == 429:
-        return Outcome(LATER, fault=code)
-    if 400 <= status < 500:
-        return Outcome(REFUSED, fault=code)
-    return Outcome(UNKNOWN, fault=f"status_{status}")

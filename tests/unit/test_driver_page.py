@@ -2,146 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
-import server
 from schemas import states
-from schemas.catalog import Catalog
-from server.driver.page import Page, Reader, make_page
-from server.driver.stay import Stay
-from server.models import MoveRow, PlaceRow, PromiseRow, RequestRow, VisitRow
-
-CATALOG = Catalog(Path(server.__file__).parent / "translations", "driver")
-PANAMA = ZoneInfo("America/Panama")
-# 10:00 p. m. in Panama.
-TEN = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-
-
-def minutes(count: float) -> timedelta:
-    return timedelta(minutes=count)
-
-
-def place(place_id: str, name: str, kind: str = "booth") -> PlaceRow:
-    return PlaceRow(id=place_id, kind=kind, name=name, is_open=True)
-
-
-PLACES = {
-    "herrera": place("herrera", "Plaza Herrera"),
-    "bolivar": place("bolivar", "Plaza Bolívar"),
-    "norte": place("norte", "Lote Norte", "lot"),
-}
-
-
-@dataclass
-class Car:
-    """The rows of a car that was received at Herrera an hour ago."""
-
-    visit: VisitRow = field(
-        default_factory=lambda: VisitRow(
-            id="v",
-            code="H-0427",
-            state=states.AT_BOOTH,
-            car=states.AT_BOOTH,
-            is_open=True,
-            tag_shared=False,
-            booth_id="herrera",
-            place_id="herrera",
-            received_at=TEN - minutes(60),
-        )
-    )
-    request: RequestRow | None = None
-    promise: PromiseRow | None = None
-    moves: list[MoveRow] = field(default_factory=list)
-    place_in_line: int | None = None
-    plate: str | None = "AB1234"
-    open_booths: tuple[str, ...] = ("bolivar", "herrera")
-
-    def at(self, car: str, place_id: str | None = None) -> Car:
-        self.visit.car = car
-        asked = self.request is not None and car in states.RESTING
-        self.visit.state = states.REQUESTED if asked else car
-        self.visit.place_id = place_id or self.visit.place_id
-        return self
-
-    def parked(self) -> Car:
-        self.visit.parked_at = TEN - minutes(50)
-        self.moves.append(drive(states.PARK, "norte", TEN - minutes(55), TEN - minutes(50)))
-        return self.at(states.PARKED, "norte")
-
-    def asked(self, booth_id: str = "bolivar", wanted_at: datetime | None = None) -> Car:
-        self.request = RequestRow(
-            event_id="r",
-            visit_id="v",
-            booth_id=booth_id,
-            wanted_at=wanted_at,
-            made_at=TEN - minutes(2),
-            source="driver",
-            status="open",
-        )
-        self.place_in_line = 3
-        return self.at(self.visit.car)
-
-    def promised(self, start: float = 8, end: float = 14, reason: str = "first") -> Car:
-        self.promise = PromiseRow(
-            ready_from=TEN + minutes(start), ready_by=TEN + minutes(end), reason=reason
-        )
-        return self
-
-    def coming(self) -> Car:
-        self.moves.append(drive(states.RETRIEVE, "bolivar", TEN - minutes(1), None))
-        self.place_in_line = None
-        return self.at(states.TO_BOOTH)
-
-    def ready(self) -> Car:
-        self.moves[-1].done_at = self.visit.ready_at = TEN - minutes(0.5)
-        return self.at(states.READY, "bolivar")
-
-    def handed_over(self) -> Car:
-        assert self.request is not None
-        self.request.status = "done"
-        self.visit.handed_over_at, self.visit.is_open = TEN, False
-        return self.at(states.HANDED_OVER)
-
-    def held(self) -> Car:
-        self.visit.state = states.HELD
-        return self
-
-    def page(self, language: str = "es", now: datetime = TEN, *, by_tap: bool = False) -> Page:
-        is_ready = self.visit.shown_state == states.READY
-        stay = Stay(
-            visit=self.visit,
-            request=self.request,
-            promise=self.promise,
-            moves=self.moves,
-            places=PLACES,
-            open_booths=[PLACES[booth] for booth in self.open_booths],
-            place_in_line=self.place_in_line,
-            plate=self.plate,
-            code="4821" if is_ready and not by_tap else None,
-            zone=PANAMA,
-            by_tap=by_tap,
-        )
-        return make_page(stay, Reader(CATALOG, language, now, 24 * 3600))
-
-
-def drive(kind: str, to: str, taken_at: datetime, done_at: datetime | None) -> MoveRow:
-    return MoveRow(
-        kind=kind,
-        state="taken" if done_at is None else "done",
-        from_place_id="herrera",
-        to_place_id=to,
-        taken_at=taken_at,
-        done_at=done_at,
-    )
-
-
-def plain(text: str | None) -> str | None:
-    return None if text is None else text.replace("\u00a0", " ")
+from server.driver.page import Page
+from server.tariff import Tariff, bill
+from tests.driver_car import TEN, Car, minutes, plain
 
 
 def test_a_received_car_can_be_asked_for_at_any_open_booth() -> None:
@@ -155,8 +24,8 @@ def test_a_received_car_can_be_asked_for_at_any_open_booth() -> None:
     ]
     assert [(choice.value, choice.is_chosen) for choice in page.ask.times][:3] == [
         ("now", True),
+        ("later", False),
         ("22:15", False),
-        ("22:30", False),
     ]
     assert not page.can_cancel
 
@@ -374,3 +243,33 @@ def test_the_tag_changes_with_what_is_read_and_only_then() -> None:
     assert page.tag != car.page(now=TEN + timedelta(seconds=80)).tag
     assert page.tag != car.page("en", now=TEN + timedelta(seconds=20)).tag
     assert page.tag != replace(page, handover_code="1111").tag
+
+
+def test_a_promise_that_was_moved_says_why() -> None:
+    page = Car().asked().promised(reason="staff_rain").page()
+
+    assert page.tone == "late"
+    assert page.arrival is not None
+    assert page.arrival.why == "La movimos por la lluvia."
+
+
+@pytest.mark.parametrize(
+    ("stay_min", "total", "how"),
+    [
+        (10, "B/. 0.00", "Los primeros 10 minutos no se cobran."),
+        (60, "B/. 2.67", "B/. 1.00 + 50 min × B/. 0.03 + ITBMS 7 % (B/. 0.17)"),
+        (
+            600,
+            "B/. 5.35",
+            "B/. 1.00 + 590 min × B/. 0.03, pero no más de B/. 5.00 + ITBMS 7 % (B/. 0.35)",
+        ),
+    ],
+)
+def test_a_sum_says_how_it_came_about(stay_min: int, total: str, how: str) -> None:
+    prices = Tariff(flat_cents=100, minute_cents=3, free_min=10, most_cents=500, tax_percent=7)
+    made = bill(prices, TEN - minutes(stay_min), TEN, is_over=False)
+    page = Car(bill=made).page()
+
+    assert page.bill is not None
+    assert (page.bill.label, plain(page.bill.total)) == ("Hasta ahora", total)
+    assert plain(page.bill.how) == how

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import socket
-import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import pytest
 from botocore.stub import Stubber
 
 from server.sms.gateway import LATER, REFUSED, SENT, UNKNOWN, Outcome
 from server.sms.sns import SNSGateway
+from tests.loopback_aws import (
+    Answer,
+    fake_aws,
+    half_an_answer,
+    hang_up,
+    http,
+    reset,
+    silence,
+)
 
 PHONE, TEXT = "+50761234567", "Casco Valet H-0001: prueba"
 PUBLISHED = (
@@ -31,84 +35,12 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
 
 
-@dataclass
-class FakeSNS:
-    """A loopback endpoint that treats every connection alike, and counts the requests."""
-
-    answer: Callable[[socket.socket], None]
-    requests: list[bytes] = field(default_factory=list)
-    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            with connection:
-                self.requests.append(whole_request(connection))
-                self.answer(connection)
-
-
-def whole_request(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
-@contextmanager
-def fake_sns(answer: Callable[[socket.socket], None]) -> Iterator[FakeSNS]:
-    fake = FakeSNS(answer)
-    thread = threading.Thread(target=fake.serve)
-    thread.start()
-    try:
-        yield fake
-    finally:
-        fake.listener.shutdown(socket.SHUT_RDWR)
-        fake.listener.close()
-        thread.join(10)
-
-
-def http(status: int, body: str) -> Callable[[socket.socket], None]:
-    def answer(connection: socket.socket) -> None:
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nConnection: close\r\n"
-        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-
-    return answer
-
-
-def error(status: int, code: str) -> Callable[[socket.socket], None]:
+def error(status: int, code: str) -> Answer:
     return http(
         status,
         f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message>"
         "</Error><RequestId>r</RequestId></ErrorResponse>",
     )
-
-
-def reset(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def hang_up(connection: socket.socket) -> None:
-    connection.shutdown(socket.SHUT_RDWR)
-
-
-def silence(connection: socket.socket) -> None:
-    # Ends when the client gives up and closes.
-    connection.recv(1)
-
-
-def half_an_answer(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n<PublishResp")
 
 
 @pytest.mark.parametrize(
@@ -132,9 +64,9 @@ def half_an_answer(connection: socket.socket) -> None:
     ],
 )
 def test_an_answer_means_what_it_means_and_is_asked_for_once(
-    answer: Callable[[socket.socket], None], expected: Outcome
+    answer: Answer, expected: Outcome
 ) -> None:
-    with fake_sns(answer) as fake:
+    with fake_aws(answer) as fake:
         gateway = SNSGateway("us-east-1", "", lease_s=1, endpoint_url=fake.url)
 
         assert gateway.send("id", PHONE, TEXT) == expected
@@ -144,9 +76,9 @@ def test_an_answer_means_what_it_means_and_is_asked_for_once(
 
 @pytest.mark.parametrize("answer", [http(200, "not xml at all"), half_an_answer])
 def test_a_garbled_answer_is_unknown_and_asked_for_once(
-    answer: Callable[[socket.socket], None],
+    answer: Answer,
 ) -> None:
-    with fake_sns(answer) as fake:
+    with fake_aws(answer) as fake:
         gateway = SNSGateway("us-east-1", "", lease_s=4, endpoint_url=fake.url)
 
         assert gateway.send("id", PHONE, TEXT).kind == UNKNOWN
@@ -167,7 +99,7 @@ def test_without_an_account_nothing_leaves_and_it_is_tried_later(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with fake_sns(silence) as fake:
+    with fake_aws(silence) as fake:
         gateway = SNSGateway("us-east-1", "", lease_s=4, endpoint_url=fake.url)
 
         assert gateway.send("id", PHONE, TEXT) == Outcome(LATER, fault="NoCredentialsError")

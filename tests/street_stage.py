@@ -1,0 +1,59 @@
+"""Fixtures: a running cloud for phones in real Chromium.
+
+A test module asks for them by
+`pytest_plugins = ("tests.street_stage",)`.
+
+| fixture | gives |
+| --- | --- |
+| `street` | the cloud on loopback, its time is the story's; the console must stay empty |
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from server import clock
+from server.app import create_app
+from server.master_key import load_master_key
+from tests.chromium import Pages
+from tests.driver_street import Street
+from tests.opening import Opening
+from tests.visit_story import settings
+
+pytest_plugins = ("tests.story_stage",)
+
+
+@pytest.fixture
+def street(
+    sqlite_opening: Opening,
+    tmp_path: Path,
+    chromium_pages: Pages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Street]:
+    """The cloud, the story and its phones. A stay costs something there."""
+    config = replace(
+        settings(tmp_path / "data", sqlite_opening.url),
+        tariff_flat_cents=100,
+        tariff_minute_cents=3,
+        tariff_most_cents=1500,
+    )
+    story = sqlite_opening.go_on(config, load_master_key(config.key_file))
+    monkeypatch.setattr(clock, "now", lambda: story.now)
+    app = create_app(config)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    street = Street(story, f"http://127.0.0.1:{server.port}", chromium_pages)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield street
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+    app.extensions["valet"].database.close()
+    story.database.close()
+    assert street.told == [], "the console is not empty"
