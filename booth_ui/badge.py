@@ -8,28 +8,56 @@ from reader_agent.status import StationStatus
 
 GOOD, WARN, BAD = "good", "warn", "bad"
 
+OLD_S = 60
+"""What waits for longer than this is told with its age: it is more than a sync under way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """`level` gives colour and icon, `key` and `values` the words."""
+    """`level` gives colour and icon, `key` and `values` the words; `age_s` is of what waits
+    longest, None where no age is told."""
 
     level: str
     key: str
     values: dict[str, int] = field(default_factory=dict)
+    age_s: int | None = None
+
+    def __str__(self) -> str:
+        """What a page is drawn anew for: the words, with ages by the minute."""
+        age_min = None if self.age_s is None else self.age_s // 60
+        return f"{self.key} {self.values} {age_min}"
+
+
+def badges_of(status: StationStatus) -> list[Badge]:
+    """What is wrong, worst first, and how the line is where that is no news of its own."""
+    trouble = _trouble(status)
+    if trouble is None:
+        return [_line(status)]
+    wrong = [Badge(BAD, trouble)]
+    return wrong if status.online else [*wrong, _line(status)]
 
 
 def badge_of(status: StationStatus) -> Badge:
     """The most urgent thing that is true of the station."""
-    trouble = _trouble(status)
-    if trouble is not None:
-        return Badge(BAD, trouble)
+    return badges_of(status)[0]
+
+
+def _line(status: StationStatus) -> Badge:
+    """From the last exchange that went well, never from what the network card says."""
+    count = {"count": status.unsent}
+    age_s = status.oldest_unsent_age_s
+    is_old = age_s is not None and age_s >= OLD_S
     if not status.online:
-        if status.unsent:
-            return Badge(WARN, "badge.offline_unsent", {"count": status.unsent})
-        return Badge(WARN, "badge.offline")
-    if status.unsent:
-        return Badge(GOOD, "badge.sending", {"count": status.unsent})
-    return Badge(GOOD, "badge.online")
+        if not status.unsent:
+            return Badge(WARN, "badge.offline")
+        if is_old:
+            return Badge(WARN, "badge.offline_since", count, age_s)
+        return Badge(WARN, "badge.offline_unsent", count)
+    if not status.unsent:
+        return Badge(GOOD, "badge.online")
+    if is_old:
+        return Badge(WARN, "badge.sending_since", count, age_s)
+    return Badge(GOOD, "badge.sending", count)
 
 
 def _trouble(status: StationStatus) -> str | None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 from reader_agent.station_db import StationDB, Transaction
 from schemas.photo import PhotoRef
+from schemas.reception import Damage, Reception
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """`plate` and `phone` are normalised; None until they are given. `no_phone`: the driver was
     asked and has none. `is_language_chosen`: the valet chose, so the phone no longer decides.
-    `claim_url` is what the claim tag said when it was read: for the cloud, never shown."""
+    `claim_url` is what the claim tag said when it was read: for the cloud, never shown.
+    `damage`, `wish_min`: see `schemas.reception`. `is_known`: the car was here before, and some of
+    this is from then; `known_tail` are the last digits of the number that it had."""
 
     key_tag: str
     key_label: str
@@ -27,6 +31,22 @@ class Draft:
     no_phone: bool = False
     is_language_chosen: bool = False
     photos: tuple[PhotoRef, ...] = ()
+    colour: str | None = None
+    damage: tuple[Damage, ...] | None = None
+    handling: tuple[str, ...] = ()
+    wish_min: int | None = None
+    is_known: bool = False
+    known_tail: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to ask but what proves whose car it is."""
+        has_phone_word = self.phone is not None or self.no_phone
+        return self.plate is not None and has_phone_word and self.damage is not None
+
+    def reception(self, consent: str | None) -> Reception:
+        """What the event says beside plate and phone; `consent` is the text that was shown."""
+        return Reception(self.colour, self.damage, self.handling, self.wish_min, consent)
 
     def with_photos(self, photos: Sequence[PhotoRef]) -> Draft:
         """The same reception with these photos of the car."""
@@ -69,6 +89,14 @@ class DraftStore:
 
 
 def _draft_of(text: str) -> Draft:
-    body = json.loads(text)
-    photos = tuple(PhotoRef(**ref) for ref in body.pop("photos", ()))
-    return Draft(**body, photos=photos)
+    body: dict[str, Any] = json.loads(text)
+    # An agent of before noted less, one of later more than this one knows.
+    known = {name: body[name] for name in body.keys() & _NAMES}
+    known["photos"] = tuple(PhotoRef(**ref) for ref in body.get("photos", ()))
+    known["handling"] = tuple(body.get("handling", ()))
+    damage = body.get("damage")
+    known["damage"] = None if damage is None else tuple(Damage(**mark) for mark in damage)
+    return Draft(**known)
+
+
+_NAMES = frozenset(each.name for each in fields(Draft))

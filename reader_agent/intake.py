@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -11,7 +11,9 @@ from reader_agent import actions
 from reader_agent.claim_check import check_proven, check_usable
 from reader_agent.config import Config
 from reader_agent.draft import Draft, DraftStore
+from reader_agent.free_room import FreeRoom
 from reader_agent.journal import Journal, NewEvent
+from reader_agent.known_cars import KnownCars
 from reader_agent.mirror import Mirror
 from reader_agent.recorder import Recorder
 from reader_agent.station_db import Transaction
@@ -24,11 +26,23 @@ from schemas.ids import uuid7
 from schemas.phones import language_of, normalise_phone
 from schemas.plates import normalise_plate
 from schemas.problems import Refusal
+from schemas.reception import (
+    COLOURS,
+    DAMAGES,
+    HANDLING,
+    WISHES_MIN,
+    ZONES,
+    Damage,
+    reception_of,
+)
 from schemas.tag_ids import TagIDError, is_hint, parse_tag_id
+from schemas.visit import Fact
 
 
 class DraftFields(TypedDict, total=False):
-    """What can be changed in a draft. `claim_url`: what the claim tag said when it was read."""
+    """What can be changed in a draft. `claim_url`: what the claim tag said when it was read. An
+    empty `damage` says nothing, `no_damage` that somebody looked; `wish_min` 0 takes the wish back.
+    """
 
     plate: str | None
     phone: str | None
@@ -36,6 +50,11 @@ class DraftFields(TypedDict, total=False):
     claim_tag: str | None
     claim_url: str | None
     no_phone: bool | None
+    colour: str | None
+    damage: Sequence[Damage] | None
+    no_damage: bool | None
+    handling: Sequence[str] | None
+    wish_min: int | None
 
 
 class Intake:
@@ -47,14 +66,21 @@ class Intake:
         mirror: Mirror,
         journal: Journal,
         recorder: Recorder,
+        known: KnownCars,
+        now: Callable[[], datetime],
         config: Config,
     ) -> None:
+        self._known = known
+        self._now = now
         self._drafts = drafts
         self._mirror = mirror
         self._journal = journal
         self._recorder = recorder
+        self._room = FreeRoom(mirror, config.place_id)
         self._letter = config.letter
         self._language = config.language
+        self._cloud_url = config.cloud_url.rstrip("/")
+        self.tariff_cents_per_min = config.tariff_cents_per_min
 
     def open(self, key_tag: str) -> Draft:
         """Begin a reception with this key tag. In one that is open already only the tag changes:
@@ -76,7 +102,7 @@ class Intake:
         draft = self._draft()
         plate, phone, no_phone = fields.get("plate"), fields.get("phone"), fields.get("no_phone")
         if plate is not None:
-            draft = replace(draft, plate=normalise_plate(plate) if plate.strip() else None)
+            draft = self._with_plate(draft, plate)
         if (language := fields.get("language")) is not None:
             draft = self._with_language(draft, language)
         if phone is not None:
@@ -85,10 +111,10 @@ class Intake:
             draft = replace(draft, no_phone=no_phone, phone=None if no_phone else draft.phone)
         if (claim_tag := fields.get("claim_tag")) is not None:
             draft = self._with_claim(draft, claim_tag, fields.get("claim_url"))
-        return self._drafts.put(draft)
+        return self._drafts.put(_with_car(draft, fields))
 
-    def receive(self, actor: Person, now: datetime) -> str:
-        """Record the reception; the id of the new visit.
+    def receive(self, actor: Person, now: datetime, consent: str | None = None) -> str:
+        """Record the reception; the id of the new visit. `consent`: see `actions.receive`.
 
         Refusal `no_draft`, `bad_plate`, `phone_needed`, `unknown_tag`, `wrong_tag_kind`,
         `tag_lost`, `tag_retired`, `tag_in_use`, `card_unproven`, and what storage gives.
@@ -100,21 +126,29 @@ class Intake:
             tag = self._check_free(draft.claim_tag, CLAIM_TAG)
             check_proven(tag, draft.claim_url)
         guest = Guest(uuid7(now), uuid7(now), plate, draft.phone, new_salt())
-        self._recorder.record(self._received(draft, guest), actor.id, self._beside(draft, guest))
+        build = self._received(draft, guest, consent)
+        self._recorder.record(build, actor.id, self._beside(draft, guest, now))
         return guest.visit_id
 
-    def _received(self, draft: Draft, guest: Guest) -> Callable[[Transaction], NewEvent]:
+    def _received(
+        self, draft: Draft, guest: Guest, consent: str | None
+    ) -> Callable[[Transaction], NewEvent]:
         in_use = {visit.code for visit in self._mirror.visits()}
 
         def build(work: Transaction) -> NewEvent:
-            return actions.receive(draft, guest, next_code(work, self._letter, in_use))
+            code = next_code(work, self._letter, in_use)
+            return actions.receive(draft, guest, code, consent, self._room.hook())
 
         return build
 
-    def _beside(self, draft: Draft, guest: Guest) -> Callable[[Transaction, Event], None]:
+    def _beside(
+        self, draft: Draft, guest: Guest, now: datetime
+    ) -> Callable[[Transaction, Event], None]:
         def write(work: Transaction, event: Event) -> None:
             self._journal.guests.add(work, guest, event.seq)
             self._mirror.learn_guests(work)
+            noted = draft.reception(None)
+            self._known.remember(work, guest.plate, noted, draft.language, guest.phone, now)
             if draft.photos:
                 new = actions.photographed(guest.visit_id, event.step + 1, draft.photos)
                 self._recorder.add(work, new, event.actor)
@@ -122,11 +156,40 @@ class Intake:
 
         return write
 
+    def link_of(self, visit_id: str) -> str | None:
+        """See `ReceptionDesk.link_of`."""
+        terms = self._mirror.terms(visit_id)
+        return f"{self._cloud_url}/t/{terms.link}" if terms and terms.link else None
+
+    def know_again(self, work: Transaction, plate: str, fact: Fact) -> None:
+        """A visit is forgotten that began with `fact`: its car may come again, to any booth."""
+        data = fact.event.data
+        self._known.remember(work, plate, reception_of(data), data["language"], None, fact.at)
+
     def _draft(self) -> Draft:
         draft = self._drafts.get()
         if draft is None:
             raise Refusal("no_draft")
         return draft
+
+    def _with_plate(self, draft: Draft, text: str) -> Draft:
+        if not text.strip():
+            return replace(draft, plate=None)
+        plate = normalise_plate(text)
+        if plate == draft.plate:
+            return draft
+        draft = replace(draft, plate=plate, is_known=False, known_tail=None)
+        known = self._known.find(plate, self._now())
+        if known is None:
+            return draft
+        return replace(
+            draft,
+            is_known=True,
+            known_tail=known.phone_tail,
+            colour=draft.colour or known.colour,
+            handling=draft.handling or known.handling,
+            language=draft.language if draft.is_language_chosen else known.language,
+        )
 
     def _with_language(self, draft: Draft, language: str) -> Draft:
         if language not in LANGUAGES:
@@ -161,3 +224,28 @@ class Intake:
         if holders := self._mirror.with_tag(tag_id):
             raise Refusal("tag_in_use", ticket=holders[0].code)
         return tag
+
+
+def _with_car(draft: Draft, fields: DraftFields) -> Draft:
+    """What is noted of the car itself. Refusal `bad_choice` for a word that no screen offers."""
+    colour, damage = fields.get("colour"), fields.get("damage")
+    handling, wish_min = fields.get("handling"), fields.get("wish_min")
+    is_offered = (
+        (not colour or colour in COLOURS)
+        and all(mark.zone in ZONES and mark.kind in DAMAGES for mark in damage or ())
+        and set(handling or ()) <= set(HANDLING)
+        and wish_min in (None, 0, *WISHES_MIN)
+    )
+    if not is_offered:
+        raise Refusal("bad_choice")
+    if colour is not None:
+        draft = replace(draft, colour=colour or None)
+    if damage is not None:
+        draft = replace(draft, damage=tuple(damage) or None)
+    if fields.get("no_damage"):
+        draft = replace(draft, damage=())
+    if handling is not None:
+        draft = replace(draft, handling=tuple(handling))
+    if wish_min is not None:
+        draft = replace(draft, wish_min=wish_min or None)
+    return draft

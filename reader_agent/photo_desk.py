@@ -25,6 +25,7 @@ from reader_agent.station_db import StationDB
 from schemas import events
 from schemas.photo import PhotoRef
 from schemas.problems import Refusal
+from schemas.reception import Reception, reception_of
 
 _LOOK_BACK: int = 5_000
 """Events: a file without a name was written at most so many of them ago."""
@@ -121,6 +122,14 @@ class PhotoDesk:
         with self._lock:
             visit = self._mirror.visit(visit_id)
             return [] if visit is None else list(visit.photos)
+
+    def reception(self, visit_id: str) -> Reception:
+        """What was noted of the car beside its photos; nothing for a visit that is not known."""
+        with self._lock:
+            for fact in self._mirror.facts(visit_id):
+                if fact.event.type == events.VISIT_RECEIVED:
+                    return reception_of(fact.event.data)
+        return Reception()
 
     def content(self, owner: str, sha256: str) -> bytes | None:
         """The bytes of a photo that was taken here, while they are kept. Raises `OSError`."""

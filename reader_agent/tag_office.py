@@ -56,6 +56,11 @@ class TagOffice:
         self._lock = lock
         self._on_change = on_change
 
+    def is_of_car(self, tag_id: str) -> bool:
+        """Whether a car that is here has this key or claim tag."""
+        with self._lock:
+            return bool(self._mirror.with_tag(tag_id))
+
     def counts(self) -> dict[str, dict[str, int]]:
         """How many tags there are, by group and by status."""
         with self._lock:

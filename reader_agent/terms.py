@@ -24,19 +24,23 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMove:
-    """The drive that the dispatcher plans next for the car; `why` is a catalog code."""
+    """The drive that the dispatcher plans next for the car; `why` is a catalog code, a reason that
+    is about `why_place_id`. `to_stall`: where it is best put."""
 
     kind: str
     from_place_id: str
     to_place_id: str
     runner_id: str | None
     why: str | None
+    why_place_id: str | None = None
+    to_stall: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """`code_key` is the visit's own key of `schemas.handover_code`. `tag_shared`: another open
-    visit has the same key tag, and a person has to sort it out."""
+    visit has the same key tag, and a person has to sort it out. `link`: the token of the driver's
+    page, told only where there is no phone to send it to."""
 
     is_open: bool
     plate: str
@@ -45,6 +49,7 @@ class Terms:
     promise: Promise | None
     move: PlannedMove | None
     tag_shared: bool
+    link: str | None = None
 
 
 class _Lenient(Schema):
@@ -69,6 +74,8 @@ class PlannedMoveSchema(_Lenient):
     to_place_id = fields.String(required=True)
     runner_id = fields.String(load_default=None, allow_none=True)
     why = fields.String(load_default=None, allow_none=True)
+    why_place_id = fields.String(load_default=None, allow_none=True)
+    to_stall = fields.String(load_default=None, allow_none=True)
 
 
 class TermsSchema(_Lenient):
@@ -83,6 +90,9 @@ class TermsSchema(_Lenient):
     promise = fields.Nested(PromiseSchema, load_default=None, allow_none=True)
     move = fields.Nested(PlannedMoveSchema, load_default=None, allow_none=True)
     tag_shared = fields.Boolean(load_default=False)
+    link = fields.String(
+        load_default=None, allow_none=True, validate=validate.Regexp(r"[A-Za-z0-9_-]{1,64}\Z")
+    )
 
 
 _SCHEMA = TermsSchema()
@@ -90,8 +100,10 @@ _NAMES = frozenset(_SCHEMA.fields)
 _PROMISE_NAMES = frozenset(PromiseSchema().fields)
 _MOVE_NAMES = frozenset(PlannedMoveSchema().fields)
 _FLAGS = ("is_open", "has_phone", "tag_shared")
+_is_token = re.compile(r"[A-Za-z0-9_-]{1,64}\Z").match
 _is_hex = re.compile(r"([0-9a-f]{2})+\Z").match
 _WINDOW = ("ready_from", "ready_by")
+_MAY_BE_NONE = ("runner_id", "why", "why_place_id", "to_stall")
 
 
 def check_terms(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,11 +124,12 @@ def check_terms(body: Mapping[str, Any]) -> dict[str, Any]:
 def _plain_terms(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """The short way, as `schemas.plain_events` is one: what the schema would only copy. None where
     the schema has to be asked."""
-    code_key, plate = body.get("code_key"), body.get("plate")
+    code_key, plate, link = body.get("code_key"), body.get("plate"), body.get("link")
     is_plain = (
         body.keys() >= _NAMES
         and all(type(body[name]) is bool for name in _FLAGS)
         and (plate is None or type(plate) is str)
+        and (link is None or (type(link) is str and _is_token(link) is not None))
         and (code_key is None or (type(code_key) is str and _is_hex(code_key) is not None))
         and (body["promise"] is None or _is_plain_promise(body["promise"]))
         and (body["move"] is None or _is_plain_move(body["move"]))
@@ -139,7 +152,7 @@ def _is_plain_move(move: Any) -> bool:
         and move.keys() == _MOVE_NAMES
         and move["kind"] in states.MOVE_KINDS
         and all(type(move[name]) is str for name in ("from_place_id", "to_place_id"))
-        and all(move[name] is None or type(move[name]) is str for name in ("runner_id", "why"))
+        and all(move[name] is None or type(move[name]) is str for name in _MAY_BE_NONE)
     )
 
 
@@ -164,6 +177,8 @@ def terms_of(doc: Mapping[str, Any]) -> Terms:
         promise=_promise_of(promise) if promise else None,
         move=PlannedMove(**move) if move else None,
         tag_shared=doc["tag_shared"],
+        # Stored by an agent of before, there is none.
+        link=doc.get("link"),
     )
 
 

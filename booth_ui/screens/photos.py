@@ -10,7 +10,8 @@ from collections.abc import Callable
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from booth_ui.desk import station
+from booth_ui.car_notes import notes_of
+from booth_ui.desk import station, viewer
 from booth_ui.page import go, once, show
 from reader_agent.photo_store import DRAFT
 from schemas.photo import JPEG
@@ -117,6 +118,8 @@ def _of_ticket(visit_id: str, refusal: Refusal | None = None) -> Response:
     return show(
         "photos.html",
         refusal=refusal,
+        is_draft=False,
+        notes=notes_of(station().photos.reception(visit_id), viewer()),
         title=card.code,
         plate=card.plate,
         owner=visit_id,
@@ -134,11 +137,13 @@ def _of_draft(refusal: Refusal | None = None) -> AnyResponse:
     return show(
         "photos.html",
         refusal=refusal,
+        is_draft=True,
+        notes=[],
         title=draft.key_label,
         plate=draft.plate or "",
         owner=DRAFT,
         photos=[ref.sha256 for ref in draft.photos],
         is_kept=lambda sha256: station().photos.is_kept(DRAFT, sha256),
-        back="/receive",
+        back="/receive/damage",
         here="/receive/photos",
     )

@@ -13,6 +13,16 @@ export function pressed(key) {
   typed(field);
 }
 
+// One touch for a country's code; what was typed of the number stays.
+export function coded(button) {
+  const field = document.getElementById(button.dataset.codeFor);
+  const codes = [...document.querySelectorAll("[data-code]")].map((each) => each.dataset.code);
+  const before = codes.find((code) => field.value.startsWith(code)) ?? "";
+  field.value = button.dataset.code + field.value.slice(before.length).replace("+", "");
+  field.focus({ preventScroll: true });
+  typed(field);
+}
+
 export function typed(field) {
   if (!field.matches?.("input.field")) return;
   if ("upper" in field.dataset) field.value = field.value.toUpperCase();
@@ -49,5 +59,7 @@ function show(field) {
     const digits = field.value.replace(/\D/g, "");
     readback.hidden = digits.length < 7;
     readback.querySelector("b").textContent = digits.slice(-4).split("").join(" ");
+    const known = document.getElementById("knowntail");
+    known?.classList.toggle("differs", digits.length > 7 && !digits.endsWith(known.dataset.tail));
   }
 }

@@ -88,7 +88,7 @@ def test_the_screen_of_photos_fits_and_sends_a_file_as_soon_as_it_is_there(
         evening.tap(ANA)
         page.goto(f"{url}/tickets/{visit_id}")
         measure(page, "ticket")
-        page.click(".camera")
+        page.click(".camera[href$=photos]")
         expect(page.locator(".photos")).to_be_visible()
         measure(page, "no photos")
         assert violations(page) == []
@@ -99,7 +99,7 @@ def test_the_screen_of_photos_fits_and_sends_a_file_as_soon_as_it_is_there(
         measure(page, "four photos")
         assert violations(page) == []
         page.click(".bar .plain")
-        expect(page.locator(".camera")).to_contain_text("4")
+        expect(page.locator(".camera[href$=photos]")).to_contain_text("4")
         assert complaints.lines == []
     refs = evening.booth.photos.of(visit_id)
     assert [ref.size_bytes for ref in refs] == [len(only_picture(each).content) for each in photos]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from booth_ui.screens.receive import STEPS
 from tests.booth_client import client_of, submit, text_of
 from tests.booth_evening import (
     ANA,
@@ -20,9 +21,11 @@ def test_receiving_step_by_step_records_one_visit(screen: FlaskClient, evening: 
     evening.tap(KEYS[0])
     assert screen.get("/receive").location == "/receive/plate"
     assert screen.post("/receive/plate", data={"plate": "ab-1234"}).location == "/receive/phone"
-    assert screen.post("/receive/phone", data={"phone": "61234567"}).location == "/receive/claim"
+    assert screen.post("/receive/phone", data={"phone": "61234567"}).location == "/receive/damage"
     evening.tap(CLAIMS[0])
-    assert screen.get("/receive").location == "/receive/check"
+    assert screen.get("/receive").location == "/receive/damage"
+    assert screen.post("/receive/damage", data={"none": "1"}).location == "/receive/details"
+    assert screen.post("/receive/details").location == "/receive/check"
     check = text_of(screen.get("/receive/check"))
     assert "AB1234" in check
     assert "termina en 4567" in check
@@ -75,17 +78,28 @@ def test_what_cannot_be_right_is_refused_in_words_and_stays_in_the_field(
     assert "bad_" not in text_of(answer)
 
 
-def test_no_phone_and_no_tag_is_allowed_but_warned_of(
+def test_without_phone_and_tag_the_driver_gets_the_number_and_a_link_to_scan(
     screen: FlaskClient, evening: Evening
 ) -> None:
     evening.tap(ANA)
     evening.tap(KEYS[0])
     screen.post("/receive/plate", data={"plate": "AB1234"})
-    assert screen.post("/receive/phone", data={"no_phone": "1"}).location == "/receive/claim"
+    assert screen.post("/receive/phone", data={"no_phone": "1"}).location == "/receive/damage"
+    screen.post("/receive/damage", data={"none": "1"})
 
-    assert "solo un supervisor" in text_of(screen.get("/receive/check"))
-    assert submit(screen, "/receive/check").status_code == 303
-    assert not evening.booth.queue()[0].has_phone
+    saved = submit(screen, "/receive/check")
+
+    card = evening.booth.queue()[0]
+    assert not card.has_phone
+    assert saved.location == f"/tickets/{card.visit_id}/number"
+    assert "Dele este número H-0001" in text_of(screen.get(saved.location))
+    assert "cuando haya red" in text_of(screen.get(saved.location))
+    evening.meet()
+    evening.cloud.say(card.visit_id, link="abcDEF123")
+    evening.meet()
+    shown = screen.get(saved.location).get_data(as_text=True)
+    assert "<svg" in shown[shown.index('class="qr"') :]
+    assert "abcDEF123" not in shown
 
 
 def test_saving_without_a_phone_or_a_word_about_it_is_refused(
@@ -94,6 +108,7 @@ def test_saving_without_a_phone_or_a_word_about_it_is_refused(
     evening.tap(ANA)
     evening.tap(KEYS[0])
     screen.post("/receive/plate", data={"plate": "AB1234"})
+    screen.post("/receive/damage", data={"none": "1"})
 
     answer = submit(screen, "/receive/check")
 
@@ -139,6 +154,7 @@ def test_a_reception_can_be_thrown_away(screen: FlaskClient, evening: Evening) -
 def test_without_a_key_every_step_waits_for_one(screen: FlaskClient, evening: Evening) -> None:
     evening.tap(ANA)
 
-    for step in ("plate", "phone", "claim", "check", "discard"):
+    for step in (*STEPS, "discard"):
         assert screen.get(f"/receive/{step}").location == "/receive"
+    assert screen.get("/receive/claim").location == "/receive/check"
     assert screen.post("/receive/plate", data={"plate": "AB1234"}).location == "/receive"

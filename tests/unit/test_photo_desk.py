@@ -120,7 +120,7 @@ def test_a_car_does_not_get_the_photos_of_a_reception_that_was_thrown_away(
 ) -> None:
     kit.tap(KEY_1)
     kit.station.photos.add_to_draft(jpeg())
-    kit.station.discard_draft()
+    kit.station.reception.discard()
 
     visit_id = kit.receive().visit_id
     kit.station.photos.settle()
