@@ -9,19 +9,28 @@ from werkzeug.exceptions import HTTPException
 from booth_ui import guard, page, watch
 from booth_ui.desk import Desk, put_desk
 from booth_ui.screens import (
+    board,
+    condition,
     enroll,
     hand_over,
+    incident,
+    keys,
     lock,
+    number,
     photos,
+    practice,
     queue,
     receive,
     resolve,
     search,
     settings,
+    shift,
     status,
     tags,
     ticket,
+    undo,
 )
+from reader_agent.practice import Practice
 from reader_agent.station import Station
 from schemas.problems import Refusal
 
@@ -31,24 +40,35 @@ _BLUEPRINTS = (
     lock.blueprint,
     queue.blueprint,
     receive.blueprint,
+    condition.blueprint,
+    number.blueprint,
     ticket.blueprint,
     photos.blueprint,
     resolve.blueprint,
     hand_over.blueprint,
+    keys.blueprint,
+    shift.blueprint,
+    incident.blueprint,
+    board.blueprint,
     search.blueprint,
     status.blueprint,
     settings.blueprint,
+    practice.blueprint,
+    undo.blueprint,
     enroll.blueprint,
     tags.blueprint,
     watch.blueprint,
 )
 
 
-def create_app(station: Station) -> Flask:
-    """The application. Raises `FileNotFoundError` when bundles or catalogs were not built."""
+def create_app(station: Station, practice: Practice | None = None) -> Flask:
+    """The application over a station, or over the one that `practice` means.
+
+    Raises `FileNotFoundError` when bundles or catalogs were not built.
+    """
     app = Flask("booth_ui")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    put_desk(app, Desk(station))
+    put_desk(app, Desk(station, practice))
     guard.install(app)
     page.install(app)
     for blueprint in _BLUEPRINTS:

@@ -12,7 +12,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.dirname(here);
 
 const faces = [
-  { folder: path.join(here), entries: ["web/booth.js", "web/booth.css"] },
+  { folder: path.join(here), entries: ["web/booth.js", "web/board.js", "web/booth.css"] },
   { folder: path.join(root, "server"), entries: ["web/manage.js", "web/manage.css"] },
 ];
 

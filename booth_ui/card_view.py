@@ -12,6 +12,10 @@ from reader_agent.disputes import FactLine
 from schemas import events, states
 from schemas.district import Place
 
+WHYS = frozenset(
+    {"nearest_free", "first_back", "on_the_way", "booked", "after_closure", "after_break"}
+)
+"""What a newer cloud may say beside is passed over."""
 URGENT, HELD, GOOD, MOVING, CALM = "late", "held", "good", "moving", "calm"
 HELD_REASONS = frozenset(
     {
@@ -76,6 +80,10 @@ def where_words(card: Card, viewer: Viewer, here: Place | None = None) -> str:
         parts.append(viewer.t("where.wanted_at", place=card.request_booth_name))
     if card.runner_name and card.car in states.RESTING:
         parts.append(card.runner_name)
+    if card.key_holder_kind == states.HOOK and card.hook and card.place_id == here_id:
+        parts.append(viewer.t("where.hook", hook=card.hook))
+    if card.calls:
+        parts.append(viewer.t("where.calls", count=card.calls))
     return " · ".join(parts) or card.place_name
 
 
@@ -105,6 +113,13 @@ def fact_words(line: FactLine, viewer: Viewer, code: str) -> str:
     parts = [what if line.code == code else f"{line.code}: {what}"]
     parts += [line.place_name, viewer.time(line.at)]
     return " · ".join([*parts, line.person_name] if line.person_name else parts)
+
+
+def why_words(card: Card, viewer: Viewer) -> str | None:
+    """Why the plan has this person drive the car next; None for a reason that is not known here."""
+    if card.why not in WHYS:
+        return None
+    return viewer.t(f"why.{card.why}", place=card.why_place_name or card.place_name)
 
 
 def promised_at(card: Card) -> datetime | None:
@@ -170,8 +185,16 @@ def _age(card: Card) -> tuple[datetime, str]:
 def _mark(card: Card) -> tuple[str, str]:
     if card.state == states.HELD:
         return HELD, "mark.held"
+    if not states.GROUNDING.isdisjoint(card.reports):
+        return HELD, "mark.do_not_drive"
     if card.is_late:
         return URGENT, "mark.late"
+    if card.is_rung_due:
+        return URGENT, f"mark.{card.rung}"
+    if card.reports:
+        return HELD, "mark.incident"
+    if card.bag is not None:
+        return CALM, "mark.unclaimed"
     if card.car == states.READY:
         return GOOD, "mark.ready"
     if card.car in _DRIVING:

@@ -10,7 +10,9 @@ from flask import Flask, current_app, g, request
 from booth_ui.bundle import bundle_names
 from booth_ui.half_typed import HalfTyped
 from booth_ui.once import OnceTokens
+from booth_ui.undo import Undo
 from booth_ui.viewer import Viewer, viewer_of
+from reader_agent.practice import Practice
 from reader_agent.station import Station
 from schemas.catalog import Catalog
 
@@ -20,13 +22,16 @@ _NAME = "desk"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One station's screen side."""
+    """One station's screen side. `practice` says which station is meant; None where nobody can
+    practise."""
 
     station: Station
+    practice: Practice | None = None
     catalog: Catalog = field(default_factory=lambda: Catalog(TRANSLATIONS))
     bundle: dict[str, str] = field(default_factory=bundle_names)
     once: OnceTokens = field(default_factory=OnceTokens)
     half_typed: HalfTyped = field(default_factory=HalfTyped)
+    undo: Undo = field(default_factory=Undo)
 
 
 def put_desk(app: Flask, desk: Desk) -> None:
@@ -42,8 +47,9 @@ def desk() -> Desk:
 
 
 def station() -> Station:
-    """The station of the current request."""
-    return desk().station
+    """The station of the current request: while somebody practises, not the real one."""
+    found = desk()
+    return found.station if found.practice is None else found.practice.station
 
 
 def viewer() -> Viewer:

@@ -9,15 +9,22 @@ from urllib.parse import quote, unquote
 from flask import Flask, Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from booth_ui.badge import badge_of
+from booth_ui.badge import badges_of
 from booth_ui.desk import desk, station, viewer
-from booth_ui.watch import pulse_of
+from booth_ui.watch import focus_of, pulse_of
 from schemas.problems import Refusal
 
 REDRAW_HEADER = "Booth-Redraw"
 REDRAW_ARGUMENT = "redraw"
+TABS = ("queue", "search", "keys", "shift")
+SHOWING_REQUESTS = ("queue", "jobs", "ticket")
+"""The screens on which somebody sees what is asked for."""
 SAID_COOKIE = "said"
 """What the screen that we are sent to has to say, once: a catalog key and its values."""
+
+
+_COUNTED = {"bad_code": "problem.bad_code_left", "wrong_pin": "problem.wrong_pin_left"}
+"""Refusals that say how many tries are left."""
 
 
 def install(app: Flask) -> None:
@@ -45,6 +52,8 @@ def opened(screen: str, visit_id: str | None = None) -> None:
     """
     if REDRAW_HEADER not in request.headers and REDRAW_ARGUMENT not in request.args:
         station().focus(screen, visit_id)
+        if screen in SHOWING_REQUESTS:
+            station().floor.requests.look()
 
 
 def go(url: str, said: str | None = None, **values: str | int) -> AnyResponse:
@@ -66,14 +75,16 @@ def problem_words(refusal: Refusal) -> str:
     if refusal.code == "tag_in_use" and (ticket := refusal.context.get("ticket")):
         return viewer().t("problem.tag_in_use_by", code=ticket)
     left = refusal.context.get("left")
-    if refusal.code == "bad_code" and left is not None:
-        return viewer().t("problem.bad_code_left", left=left)
+    if refusal.code in _COUNTED and left is not None:
+        return viewer().t(_COUNTED[refusal.code], left=left)
     return viewer().t(f"problem.{refusal.code}")
 
 
 def _frame() -> dict[str, object]:
-    status = station().status()
-    reader = viewer()
+    # How the real station is, also while somebody practises on another one.
+    status = desk().station.status()
+    practice = desk().practice
+    reader, said = viewer(), _said()
     place = station().place()
     return {
         "t": reader.t,
@@ -81,17 +92,24 @@ def _frame() -> dict[str, object]:
         "age": reader.age,
         "language": reader.language,
         "theme": reader.theme,
+        "hand": reader.hand,
+        "volume": reader.volume,
+        "is_practice": practice is not None and practice.is_on,
+        "may_practise": practice is not None,
         "actor": station().actor(),
         "place_name": place.name if place else station().place_id,
         "is_lot": station().role == "lot",
         "here": station().place_id,
         "now": station().now(),
-        "pulse": pulse_of(station()),
-        "badge": badge_of(status),
+        "pulse": pulse_of(station(), desk().station),
+        "focus": focus_of(station()),
+        "badges": badges_of(status),
+        "tabs": TABS,
         "bundle": desk().bundle,
         "once_token": desk().once.new,
         "problem_words": problem_words,
-        "said": _said(),
+        "said": said,
+        "undo": desk().undo.token(station().now()) if said else None,
     }
 
 

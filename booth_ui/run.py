@@ -31,6 +31,7 @@ from reader_agent.drivers.reader import CardReader, Listener, Reader
 from reader_agent.drivers.reader_config import ReaderConfigError
 from reader_agent.drivers.readers import open_reader
 from reader_agent.photo_upload import photo_upload_of
+from reader_agent.practice import Practice
 from reader_agent.presence import Arrival
 from reader_agent.station import Station
 from reader_agent.station_db import StationDBError
@@ -97,12 +98,14 @@ def _running(config: Config) -> Iterator[_Watched]:
         station = Station(config, clock)
         opened.callback(station.close)
         keys = KeyRing(config.data_dir)
-        screen = ScreenServer(create_app(station), config.screen_port)
+        practice = Practice(station, config, clock)
+        opened.callback(practice.stop)
+        screen = ScreenServer(create_app(station, practice), config.screen_port)
         screen.start()
         # Streams end first, or the screen's threads would outlive the station.
         opened.callback(screen.stop)
         opened.callback(station.feed.close)
-        readers = _open_readers(config, station, clock, opened)
+        readers = _open_readers(config, practice, clock, opened)
         station.attach_readers(lambda: [reader.health() for reader in readers])
         cards = _card_readers(readers)
         station.card_errands.attach_readers(cards.get)
@@ -122,12 +125,12 @@ def _running(config: Config) -> Iterator[_Watched]:
 
 
 def _open_readers(
-    config: Config, station: Station, clock: Clock, opened: ExitStack
+    config: Config, practice: Practice, clock: Clock, opened: ExitStack
 ) -> list[Reader]:
     def arrived(arrival: Arrival) -> None:
-        station.on_arrival(arrival)
+        practice.on_arrival(arrival)
 
-    listener = Listener(arrived, station.on_departure, station.is_enrolled)
+    listener = Listener(arrived, practice.on_departure, practice.is_enrolled)
     readers: list[Reader] = []
     for reader_config in config.readers:
         reader = open_reader(reader_config, listener, clock)

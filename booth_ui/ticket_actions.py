@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reader_agent.card import Card
+from reader_agent.waiting import REPARK
 from schemas import states
 from schemas.district import LOT
 
 TAKE, READY, PARK = "take", "ready", "park"
 REQUEST, CANCEL, HAND_OVER = "request", "cancel_request", "hand_over"
-RESOLVE = "resolve"
+RESOLVE, CALL, DELAY = "resolve", "call", "delay"
 
 _COMING_TO_LOT = frozenset({states.AT_BOOTH, states.TO_LOT, states.REPARKING, states.TO_BOOTH})
 _COMING_TO_BOOTH = frozenset({states.TO_BOOTH, states.TO_LOT, states.REPARKING})
@@ -55,9 +56,11 @@ def actions_for(card: Card, role: str, here: str) -> list[Action]:
 def _at_booth(card: Card, here: str) -> list[Action]:
     is_here = card.place_id == here
     if card.car == states.READY and is_here:
-        back = _take("do.take_back", card, is_correction=True)
-        hand_over = Action(HAND_OVER, "do.hand_over", opens="hand_over")
-        return [hand_over, back] if card.request_booth_id is not None else [back]
+        back = _take("do.take_back", card, is_correction=card.rung != REPARK)
+        if card.request_booth_id is None:
+            return [back]
+        call = Action(CALL, "do.call" if card.calls == 0 else "do.call_again")
+        return [Action(HAND_OVER, "do.hand_over", opens="hand_over"), call, back]
     if card.car == states.AT_BOOTH and is_here:
         takes = [_take("do.take", card), _OTHER_LOT]
         if card.request_booth_id == here:
@@ -73,7 +76,7 @@ def _at_lot(card: Card, here: str) -> list[Action]:
         stall = Action(PARK, "do.note_stall", opens="park", is_correction=True)
         if card.request_booth_id is None:
             return [stall]
-        return [Action(TAKE, "do.bring_out", card.request_booth_name), stall]
+        return [Action(TAKE, "do.bring_out", card.request_booth_name)]
     if card.car in _COMING_TO_LOT:
         return [Action(PARK, "do.park", opens="park")]
     return []
@@ -92,6 +95,7 @@ def _requests(card: Card) -> list[Action]:
     if card.car == states.READY:
         return []
     return [
+        Action(DELAY, "do.delay", opens="delay", is_correction=True),
         Action(REQUEST, "do.change_request", opens="request", is_correction=True),
         Action(CANCEL, "do.cancel_request", is_correction=True),
     ]

@@ -1,4 +1,4 @@
-"""Who reads the screen: in which language, in which light."""
+"""Who reads the screen: in which language, in which light, with which hand."""
 
 from __future__ import annotations
 
@@ -11,19 +11,29 @@ from werkzeug.wrappers import Response
 from booth_ui import panama_time
 from schemas.catalog import LANGUAGES, Catalog, pick_language
 
-LANGUAGE_COOKIE = "language"
-THEME_COOKIE = "theme"
-THEMES = ("night", "day")
+NIGHT, DAY, BY_HOUR = "night", "day", "auto"
+LIGHTS = (DAY, NIGHT, BY_HOUR)
+RIGHT, LEFT = "right", "left"
+HANDS = (RIGHT, LEFT)
+OFF, LOW, HIGH = "off", "low", "high"
+VOLUMES = (OFF, LOW, HIGH)
+CHOICES = {"language": LANGUAGES, "theme": LIGHTS, "hand": HANDS, "volume": VOLUMES}
+"""What can be chosen for this screen, each kept in a cookie of its name."""
 _KEEP_S = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The words and the light of one request; its methods are what templates call."""
+    """The words and the looks of one request; its methods are what templates call. `light` is
+    what was chosen, `theme` what comes of it now; `hand` is where the thumb is; `volume` is of
+    `VOLUMES`."""
 
     catalog: Catalog
     language: str
     theme: str
+    light: str = BY_HOUR
+    hand: str = RIGHT
+    volume: str = HIGH
 
     def t(self, key: str, /, **values: object) -> str:
         """The words for a key in this viewer's language."""
@@ -39,23 +49,24 @@ class Viewer:
 
 
 def viewer_of(asked: Request, catalog: Catalog, now: datetime) -> Viewer:
-    """The choices kept in cookies; without them the browser's language, and the hour's light."""
+    """The choices kept in cookies; without them the browser's language, the hour's light,
+    the right hand, and all the sound there is."""
     language = pick_language(
-        asked.cookies.get(LANGUAGE_COOKIE), asked.headers.get("Accept-Language", "")
+        asked.cookies.get("language"), asked.headers.get("Accept-Language", "")
     )
-    theme = asked.cookies.get(THEME_COOKIE, "")
-    if theme not in THEMES:
-        theme = "night" if panama_time.is_night(now) else "day"
-    return Viewer(catalog, language, theme)
+    light = _chosen(asked, "theme", BY_HOUR)
+    by_hour = NIGHT if panama_time.is_night(now) else DAY
+    theme = by_hour if light == BY_HOUR else light
+    hand, volume = _chosen(asked, "hand", RIGHT), _chosen(asked, "volume", HIGH)
+    return Viewer(catalog, language, theme, light, hand, volume)
 
 
-def keep_choice(response: Response, language: str | None, theme: str | None) -> None:
-    """Remember what was chosen; what is neither a language nor a theme is ignored."""
-    if language in LANGUAGES:
-        _keep(response, LANGUAGE_COOKIE, language)
-    if theme in THEMES:
-        _keep(response, THEME_COOKIE, theme)
+def keep_choice(response: Response, name: str, choice: str | None) -> None:
+    """Remember what was chosen of `CHOICES`; what is not offered there is ignored."""
+    if choice in CHOICES.get(name, ()):
+        response.set_cookie(name, str(choice), max_age=_KEEP_S, httponly=True, samesite="Strict")
 
 
-def _keep(response: Response, name: str, value: str | None) -> None:
-    response.set_cookie(name, value or "", max_age=_KEEP_S, httponly=True, samesite="Strict")
+def _chosen(asked: Request, name: str, default: str) -> str:
+    choice = asked.cookies.get(name, "")
+    return choice if choice in CHOICES[name] else default

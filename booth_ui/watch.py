@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response
 
-from booth_ui.badge import badge_of
-from booth_ui.desk import station, viewer
+from booth_ui.badge import badges_of
+from booth_ui.desk import desk, station, viewer
 from booth_ui.viewer import Viewer
 from reader_agent.screen_feed import ScreenMessage, Subscription
 from reader_agent.station import Station
@@ -25,12 +25,18 @@ HEARTBEAT_S = 5.0
 _PATHS = {
     "queue": "/queue",
     "receive": "/receive",
+    "receive_check": "/receive/check",
     "ticket": "/tickets/{visit_id}",
     "hand_over": "/hand-over/{visit_id}",
     "search": "/search",
     "status": "/status",
     "tags": "/tags",
     "enroll": "/tags/enroll",
+    "stop": "/hand-over/{visit_id}/stop",
+    "park": "/tickets/{visit_id}/park",
+    "keys": "/keys",
+    "keys_check": "/keys/check",
+    "shift": "/shift",
 }
 
 
@@ -44,7 +50,7 @@ def alive() -> tuple[str, int]:
 def watch() -> Response:
     """The stream, until either side closes it."""
     subscription = station().feed.subscribe()
-    body = _stream(subscription, station(), viewer())
+    body = _stream(subscription, station(), desk().station, viewer())
     response = Response(body, mimetype="text/event-stream")
     response.call_on_close(subscription.close)
     return response
@@ -57,33 +63,58 @@ def event(name: str, data: dict[str, object]) -> str:
 
 def said(message: ScreenMessage, reader: Viewer) -> dict[str, object]:
     """A station's message as the page's script needs it: an address and finished words."""
-    path = _PATHS.get(message.url_screen or "", "")
-    if message.visit_id is None and "{" in path:
-        path = ""
     return {
-        "path": path.format(visit_id=message.visit_id),
+        "path": _path_of(message.url_screen, message.visit_id),
         "words": reader.t(message.key, **message.values) if message.key else "",
         "tone": message.tone or "",
     }
 
 
-def pulse_of(at: Station) -> dict[str, object]:
-    """What a page compares itself with: `state` (time, badge) and `actor`.
+def _path_of(screen: str | None, visit_id: str | None) -> str:
+    path = _PATHS.get(screen or "", "")
+    if visit_id is None and "{" in path:
+        return ""
+    return path.format(visit_id=visit_id)
+
+
+def pulse_of(at: Station, live: Station) -> dict[str, object]:
+    """What a page compares itself with: `state` (time, badges of the `live` one) and `actor`.
 
     When one differs the page is drawn anew although the station had nothing to say.
     """
-    badge = badge_of(at.status())
+    badges = badges_of(live.status())
     actor = at.actor()
-    state = "|".join((at.now().strftime("%H:%M"), badge.key, *map(str, badge.values.values())))
+    state = "|".join((at.now().strftime("%H:%M"), *map(str, badges)))
     return {"state": state, "actor": actor.id if actor else ""}
 
 
-def _stream(subscription: Subscription, at: Station, reader: Viewer) -> Iterator[str]:
-    # What was said while nobody listened is lost: a page that has just come draws itself anew.
-    yield event("hb", pulse_of(at) | {"fresh": True})
+def news_of(at: Station, reader: Viewer) -> str:
+    """The words for the requests that nobody has looked at; empty where there is none."""
+    count = at.floor.requests.count()
+    return reader.t("queue.new_requests", count=count) if count else ""
+
+
+def focus_of(at: Station) -> str:
+    """What a page compares itself with when its stream comes back: the screen that should be
+    open, which a tap may have changed while nobody listened."""
+    return f"{at.on_screen.screen}/{at.on_screen.visit_id or ''}"
+
+
+def _stream(
+    subscription: Subscription, at: Station, live: Station, reader: Viewer
+) -> Iterator[str]:
+    # What was said while nobody listened is lost: a page that has just come draws itself anew, and
+    # goes where a tap has led meanwhile.
+    shown = at.on_screen
+    led_to = {"focus": focus_of(at), "path": _path_of(shown.screen, shown.visit_id)}
+
+    def beat() -> dict[str, object]:
+        return pulse_of(at, live) | {"news": news_of(at, reader)}
+
+    yield event("hb", beat() | {"fresh": True} | led_to)
     while not subscription.is_closed:
         message = subscription.next(HEARTBEAT_S)
         if message is not None:
-            yield event(message.kind, said(message, reader) | pulse_of(at))
+            yield event(message.kind, said(message, reader) | pulse_of(at, live))
         elif not subscription.is_closed:
-            yield event("hb", pulse_of(at))
+            yield event("hb", beat())

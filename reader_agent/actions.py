@@ -6,7 +6,7 @@ must not be; the caller records it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -27,14 +27,19 @@ STALL_LENGTH: Final = 20
 REASON_LENGTHS: Final = range(3, 301)
 
 
-def receive(draft: Draft, guest: Guest, code: str) -> NewEvent:
-    """A car and its keys were taken in. The draft must be whole (`check_draft`)."""
+def receive(
+    draft: Draft, guest: Guest, code: str, consent: str | None = None, hook: int | None = None
+) -> NewEvent:
+    """A car and its keys were taken in. The draft must be enough (`check_draft`). `consent` is
+    the text about personal data that was shown (`schemas.reception`), `hook` the key's hook."""
     data: dict[str, Any] = {
         "code": code,
         "key_tag": draft.key_tag,
         "claim_tag": draft.claim_tag,
         "guest": {"ref": guest.ref, "digest": guest.digest()},
         "language": draft.language,
+        **draft.reception(consent).to_data(),
+        "hook": hook,
     }
     if draft.claim_url is not None:
         data["claim_url"] = draft.claim_url
@@ -95,44 +100,38 @@ def cancel_request(visit: Visit) -> NewEvent:
 
 
 def take(visit: Visit, place_id: str, drive: Drive) -> NewEvent:
-    """Somebody drives the car off from here. Refusal `visit_held`, `already_on_its_way`,
-    `wrong_place`, `wrong_state`."""
+    """Somebody drives the car off from here. Refusal `visit_held`, `do_not_drive`,
+    `already_on_its_way`, `wrong_place`, `wrong_state`."""
     if visit.conflicts:
         raise Refusal("visit_held")
+    if visit.is_grounded:
+        raise Refusal("do_not_drive")
     if visit.destination_id is not None:
         raise Refusal("already_on_its_way")
     if visit.place_id != place_id:
         raise Refusal("wrong_place")
     if f"{events.CAR_TAKEN}/{drive.kind}" not in states.CAR[visit.car]:
         raise Refusal("wrong_state", state=visit.state)
-    return _next(visit, events.CAR_TAKEN, {"move": drive.kind, "to_place_id": drive.to_place_id})
+    data = {"move": drive.kind, "to_place_id": drive.to_place_id}
+    if drive.to_stall is not None:
+        data["to_stall"] = drive.to_stall
+    return _next(visit, events.CAR_TAKEN, data)
 
 
-def drive_to(visit: Visit, place_id: str, to: Place | None) -> Drive:
-    """The drive to a place that a person chose. Refusal `unknown_place`, `bad_choice`."""
-    if to is None:
-        raise Refusal("unknown_place")
-    if to.id == place_id:
-        raise Refusal("bad_choice")
-    if to.kind == BOOTH:
-        return Drive(states.RETRIEVE, to.id)
-    return Drive(states.RELOCATE if visit.car == states.PARKED else states.PARK, to.id)
-
-
-def park(visit: Visit, stall: str | None = None) -> NewEvent:
+def park(visit: Visit, stall: str | None = None, hook: int | None = None) -> NewEvent:
     """The car stands in a lot, its key hangs there: a fact in whatever state the visit is.
     Refusal `wrong_state` for a car that was handed over, `bad_choice` for a stall too long."""
     _still_ours(visit)
     stall = (stall or "").strip() or None
     if stall is not None and len(stall) > STALL_LENGTH:
         raise Refusal("bad_choice")
-    return _next(visit, events.CAR_PARKED, {"stall": stall})
+    return _next(visit, events.CAR_PARKED, {"stall": stall, "hook": hook})
 
 
-def ready(visit: Visit) -> NewEvent:
+def ready(visit: Visit, hook: int | None = None) -> NewEvent:
     """The car waits at a booth's kerb: a fact too. Refusal `wrong_state` after hand-over."""
     _still_ours(visit)
-    return _next(visit, events.CAR_READY, {})
+    return _next(visit, events.CAR_READY, {"hook": hook})
 
 
 def check_hand_over(visit: Visit, place_id: str) -> None:
@@ -157,8 +156,8 @@ def hand_over(
 ) -> NewEvent:
     """Keys and car were given back against `proof`, which has been checked.
 
-    `opened_by` says how the hand-over was opened: `key_tag`, the tag was on the reader, or
-    `ticket`, it was picked on the screen. `claim_url` is what the claim tag said.
+    `opened_by` says how the key was shown: `key_tag`, its tag was on the reader, `key_label`, its
+    number was typed, or `ticket`, not at all. `claim_url` is what the claim tag said.
     """
     data = {"proof": proof, "reason": reason, "opened_by": opened_by}
     if claim_url is not None:
@@ -180,6 +179,6 @@ def _still_ours(visit: Visit) -> None:
         raise Refusal("wrong_state", state=visit.state)
 
 
-def _next(visit: Visit, kind: str, data: dict[str, str | None]) -> NewEvent:
+def _next(visit: Visit, kind: str, data: Mapping[str, str | int | None]) -> NewEvent:
     # One more than all that is known here, so that causes sort before effects.
     return NewEvent(kind, visit.id, visit.step + 1, data)

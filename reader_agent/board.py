@@ -6,9 +6,12 @@ import re
 from datetime import datetime
 
 from reader_agent.card import Card
+from reader_agent.config import Limits
+from reader_agent.free_room import free_stalls
 from reader_agent.mirror import Mirror
 from reader_agent.sightings import Sighting, Sightings
 from reader_agent.terms import Promise
+from reader_agent.waiting import rung_of
 from schemas import states
 from schemas.district import BOOTH
 from schemas.visit import KeyHolder, Visit
@@ -19,7 +22,10 @@ _TAG_SHARED = "tag_shared"
 class Board:
     """Reads the mirror for the screens of `place_id`."""
 
-    def __init__(self, mirror: Mirror, sightings: Sightings, place_id: str, role: str) -> None:
+    def __init__(
+        self, mirror: Mirror, sightings: Sightings, place_id: str, role: str, limits: Limits
+    ) -> None:
+        self._limits = limits
         self._mirror = mirror
         self._sightings = sightings
         self._roster = mirror.roster
@@ -60,7 +66,8 @@ class Board:
         move = terms.move if terms else None
         if move is not None and move.from_place_id != visit.place_id:
             move = None
-        sighting = self._sighting(visit)
+        sighting, rung = self._sighting(visit), rung_of(visit, self._limits)
+        delay = visit.delay
         return Card(
             visit_id=visit.id,
             code=visit.code,
@@ -94,7 +101,26 @@ class Board:
             has_phone=mirror.has_phone(visit.id),
             seen_at=sighting.at if sighting else None,
             seen_place_name=self._place_name(sighting.place_id if sighting else None),
+            move_to_id=move.to_place_id if move else None,
+            planned_runner_id=move.runner_id if move and visit.destination_id is None else None,
+            why=move.why if move else None,
+            to_stall=move.to_stall if move else None,
+            why_place_name=self._place_name(move.why_place_id if move else None),
+            calls=visit.calls,
+            rung=rung.name if rung else None,
+            rung_at=rung.due_at if rung else None,
+            is_rung_due=rung is not None and rung.due_at <= now,
+            delay_min=delay.minutes if delay else None,
+            delay_reason=delay.reason if delay else None,
+            bag=visit.bag,
+            reports=tuple(report.kind for report in visit.reports),
+            hook=visit.key_holder.hook,
         )
+
+    def stall_at(self, place_id: str) -> str | None:
+        """The stall where the next car of a lot should go; None at a booth or in a full lot."""
+        found = free_stalls(self._mirror.visits(), self._roster.places.get(place_id), 1)
+        return found[0] if found else None
 
     def _sighting(self, visit: Visit) -> Sighting | None:
         sighting = self._sightings.of(self._roster.label(visit.key_tag))

@@ -13,7 +13,11 @@ class Card:
     `state` is of `schemas.states`, `car` is where the car physically is in its story (the two
     differ for a requested and for a held visit). `place_id` is where the car is, or where it
     was driven off from. `seen_at`: when the radio tag on the keys was last heard, a hint and no
-    more. `is_unsent`: the cloud does not know yet of something done here.
+    more. `is_unsent`: the cloud does not know yet of something done here. `planned_runner_id` and
+    `why` are of the drive that is planned, `move_to_id` and `to_stall` where it goes. `rung` is
+    what comes next for a car that stands ready (`reader_agent.waiting`), from `rung_at` on.
+    `delay_min` is what staff told the driver, `bag` the sealed bag with the key, `reports` the
+    kinds of incidents that nobody has settled. `hook`: where the key hangs.
     """
 
     visit_id: str
@@ -45,3 +49,17 @@ class Card:
     has_phone: bool
     seen_at: datetime | None = None
     seen_place_name: str | None = None
+    move_to_id: str | None = None
+    planned_runner_id: str | None = None
+    why: str | None = None
+    why_place_name: str | None = None
+    to_stall: str | None = None
+    calls: int = 0
+    rung: str | None = None
+    rung_at: datetime | None = None
+    is_rung_due: bool = False
+    delay_min: int | None = None
+    delay_reason: str | None = None
+    bag: str | None = None
+    reports: tuple[str, ...] = ()
+    hook: int | None = None

@@ -36,6 +36,7 @@ _EXAMPLES: dict[str, str] = {
     "READERS": READER_EXAMPLE,
     "SCREEN_PORT": "8080",
     "LANGUAGE": "es",
+    "TARIFF_CENTS_PER_MIN": "3",
     "ASSUME_CLOCK_SYNCED": "no",
 }
 
@@ -64,7 +65,14 @@ class ConfigError(Exception):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Every limit of a station. Waits in seconds, sizes in bytes. `key_days`: a key that is older
-    is changed for a new one, 0 for never. `gzip_level` 0 sends what it has as it is.
+    is changed for a new one, 0 for never. `gzip_level` 0 sends what it has as it is. A car that was
+    here is known again for `known_car_days`, 0 for never. After `pin_tries` wrong PINs none is
+    taken for `pin_lock_s`.
+
+    The driver of a car that stands ready is called after `call_after_s`, again after
+    `call_again_after_s` more, and after `repark_after_s` more the car goes back to the lot. A key
+    is out for too long after `key_alarm_percent` of its drive's usual time and `key_alarm_slack_s`.
+    A list on the screen has `page_rows` rows.
 
     Photos: one has at most `photo_bytes` and `photo_megapixels`; a reception at most
     `reception_photos`, a visit `visit_photos`. None is taken that would leave the disk less than
@@ -85,6 +93,15 @@ class Limits:
     tap_repeat_s: int = 5
     disk_warn_percent: int = 90
     search_results: int = 50
+    known_car_days: int = 90
+    pin_tries: int = 5
+    pin_lock_s: int = 60
+    call_after_s: int = 300
+    call_again_after_s: int = 300
+    repark_after_s: int = 600
+    key_alarm_percent: int = 150
+    key_alarm_slack_s: int = 180
+    page_rows: int = 40
     key_days: int = 90
     photo_bytes: int = 2_000_000
     photo_megapixels: int = 12
@@ -97,7 +114,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of one station. `screen_port` is on loopback only."""
+    """The settings of one station. `screen_port` is on loopback only. `tariff_cents_per_min` is the
+    posted price that the valet tells the driver, 0 where only the sign says it."""
 
     station_id: str
     place_id: str
@@ -108,6 +126,7 @@ class Config:
     readers: tuple[ReaderConfig, ...]
     screen_port: int = 8080
     language: str = DEFAULT_LANGUAGE
+    tariff_cents_per_min: int = 0
     assume_clock_synced: bool = False
     limits: Limits = Limits()
 
@@ -161,6 +180,7 @@ def _read_values(env: Env) -> dict[str, Any]:
         "readers": _readers(env.str("READERS", "", validate=_are_readers)),
         "screen_port": env.int("SCREEN_PORT", 8080, validate=_within(1, 65_535)),
         "language": env.str("LANGUAGE", DEFAULT_LANGUAGE, validate=_one_of(*LANGUAGES)),
+        "tariff_cents_per_min": env.int("TARIFF_CENTS_PER_MIN", 0, validate=_within(0, 10_000)),
         "assume_clock_synced": env.bool("ASSUME_CLOCK_SYNCED", False),
     }
 
@@ -179,6 +199,15 @@ _LIMIT_RANGES: dict[str, range] = {
     "tap_repeat_s": range(61),
     "disk_warn_percent": range(1, 101),
     "search_results": range(1, 501),
+    "known_car_days": range(366),
+    "pin_tries": range(1, 21),
+    "pin_lock_s": range(1, 86_401),
+    "call_after_s": range(30, 7_201),
+    "call_again_after_s": range(30, 7_201),
+    "repark_after_s": range(30, 14_401),
+    "key_alarm_percent": range(100, 1_001),
+    "key_alarm_slack_s": range(7_201),
+    "page_rows": range(5, 201),
     "key_days": range(3_651),
     "photo_bytes": range(10_000, 4 * 1024 * 1024 + 1),
     "photo_megapixels": range(1, 101),

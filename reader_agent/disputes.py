@@ -20,10 +20,11 @@ from schemas import events, states
 from schemas.district import BOOTH
 from schemas.problems import Refusal
 from schemas.visit import Fact, Visit
+from schemas.visit_words import WORD_TYPES
 
-_NOT_ABOUT_THE_CAR = frozenset(
-    {events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED, events.VISIT_PHOTOGRAPHED}
-)
+_NOT_ABOUT_THE_CAR = WORD_TYPES | {
+    *(events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED, events.VISIT_PHOTOGRAPHED)
+}
 
 
 @dataclass(frozen=True, slots=True)

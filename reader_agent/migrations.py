@@ -59,4 +59,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             locked_mono_ns INTEGER
         ) WITHOUT ROWID""",
     ),
+    (
+        # Cars that were here before; see `known_cars`.
+        """CREATE TABLE known_car (
+            digest TEXT PRIMARY KEY,
+            colour TEXT,
+            handling TEXT NOT NULL,
+            language TEXT NOT NULL,
+            phone_tail TEXT,
+            seen_at TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        # PINs that people chose at this station; see `pins`.
+        """CREATE TABLE pin (
+            person_id TEXT PRIMARY KEY,
+            salt TEXT NOT NULL,
+            digest TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )

@@ -9,7 +9,7 @@ follows only after the commit.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -28,18 +28,20 @@ from schemas import events, sync
 from schemas.events import Event, EventError, read_event
 from schemas.plain_events import plain_event
 from schemas.visit import Fact, Visit, fold, order_key
+from schemas.visit_words import WORD_TYPES
 
 _log = structlog.get_logger(__name__)
-_NOT_CAR_TYPES = frozenset(
-    {events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED, events.VISIT_PHOTOGRAPHED}
-)
+_NOT_CAR_TYPES = WORD_TYPES | {
+    *(events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED, events.VISIT_PHOTOGRAPHED)
+}
 _NOT_UNDERSTOOD = (ValidationError, EventError, KeyError, TypeError, ValueError)
 
 
 class Mirror:
     """Loads everything at once; afterwards all questions are answered from memory.
 
-    `cursor` is where the cloud's changes were last read up to.
+    `cursor` is where the cloud's changes were last read up to. `on_drop` is told the plate and the
+    reception of every visit that is forgotten.
     """
 
     def __init__(self, db: StationDB, guests: Guests, journal_id: str) -> None:
@@ -55,6 +57,7 @@ class Mirror:
         self._closed: set[str] = set()
         self._last_own_seq: dict[str, int] = {}
         self._own_guests = guests.known()
+        self.on_drop: Callable[[Transaction, str, Fact], None] = lambda *_: None
         self._load()
 
     def visits(self) -> list[Visit]:
@@ -186,6 +189,10 @@ class Mirror:
     def drop(self, work: Transaction, visit_ids: Iterable[str]) -> None:
         """Forget these visits."""
         gone = tuple(visit_ids)
+        for visit_id in gone:
+            for fact in self._facts.get(visit_id, {}).values():
+                if fact.event.type == events.VISIT_RECEIVED:
+                    self.on_drop(work, self.plate(visit_id), fact)
         self._store.drop_visits(work, gone)
         self._guests.drop(work, gone)
         work.after_commit(partial(self._dropped, gone))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reader_agent.mirror import Mirror
 from reader_agent.terms import PlannedMove
 from schemas import states
+from schemas.district import BOOTH, Place
+from schemas.problems import Refusal
 from schemas.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A move about to begin: `kind` is one of `states.MOVE_KINDS`."""
+    """A move about to begin: `kind` is one of `states.MOVE_KINDS`; `to_stall` is where the plan
+    would put the car."""
 
     kind: str
     to_place_id: str
+    to_stall: str | None = None
 
 
 def next_drive(
@@ -36,10 +41,38 @@ def next_drive(
     return plan or wanted or default
 
 
+def drive_from(
+    mirror: Mirror, visit: Visit, here: str, role: str, to_place_id: str | None
+) -> Drive:
+    """The drive to a place that a person chose, or else the one that taking the key begins.
+    Refusal `unknown_place`, `bad_choice`, `no_request` where a lot has no reason to let it go."""
+    roster = mirror.roster
+    if to_place_id is not None:
+        return drive_to(visit, here, roster.places.get(to_place_id))
+    terms = mirror.terms(visit.id)
+    planned = terms.move if terms else None
+    is_booth = role == BOOTH
+    drive = next_drive(visit, planned, is_booth=is_booth, nearest_lot=roster.nearest_lot(here))
+    if drive is None:
+        raise Refusal("unknown_place" if is_booth else "no_request")
+    return drive
+
+
+def drive_to(visit: Visit, place_id: str, to: Place | None) -> Drive:
+    """The drive to a place that a person chose. Refusal `unknown_place`, `bad_choice`."""
+    if to is None:
+        raise Refusal("unknown_place")
+    if to.id == place_id:
+        raise Refusal("bad_choice")
+    if to.kind == BOOTH:
+        return Drive(states.RETRIEVE, to.id)
+    return Drive(states.RELOCATE if visit.car == states.PARKED else states.PARK, to.id)
+
+
 def _fitting(visit: Visit, planned: PlannedMove | None) -> Drive | None:
     if planned is None or visit.place_id == planned.to_place_id:
         return None
     is_possible = f"car.taken/{planned.kind}" in states.CAR[visit.car]
     if planned.from_place_id != visit.place_id or not is_possible:
         return None
-    return Drive(planned.kind, planned.to_place_id)
+    return Drive(planned.kind, planned.to_place_id, planned.to_stall)

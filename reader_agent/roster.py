@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +24,11 @@ from schemas.district import (
 
 KINDS = (sync.CHANGE_PLACE, sync.CHANGE_PERSON, sync.CHANGE_TAG)
 
+_NOT_OF_A_PLACE = frozenset({"near", "drive_s"})
+# Streets are no straight lines, and nobody drives fast in them. For a pair of places of which the
+# cloud has not told how long the drive takes.
+_DETOUR, _SPEED_M_S, _UNKNOWN_DRIVE_S = 1.6, 4.2, 600
+
 # A newer cloud may say more than this agent understands.
 _PLACE = PlaceSchema(unknown=EXCLUDE)
 _PERSON = PersonSchema(unknown=EXCLUDE)
@@ -35,38 +40,60 @@ def check(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(body)
     if kind == sync.CHANGE_PLACE:
         near = [str(place_id) for place_id in fields.pop("near", None) or ()]
-        return {**asdict(_PLACE.load(fields)), "near": near}
-    schema = _PERSON if kind == sync.CHANGE_PERSON else _TAG
-    return asdict(schema.load(fields))
+        told = fields.pop("drive_s", None) or {}
+        drive_s = {str(place_id): int(seconds) for place_id, seconds in told.items()}
+        return {**asdict(_PLACE.load(fields)), "near": near, "drive_s": drive_s}
+    if kind == sync.CHANGE_PERSON:
+        wait_place_id = fields.pop("wait_place_id", None)
+        wait = None if wait_place_id is None else str(wait_place_id)
+        return {**asdict(_PERSON.load(fields)), "wait_place_id": wait}
+    return asdict(_TAG.load(fields))
 
 
 class Roster:
     """All of it in memory, by id. `tags` are as they are now: what this station did to them counts
-    over the cloud's documents until the cloud has answered it."""
+    over the cloud's documents until the cloud has answered it. `waits`: where a person without a
+    car is to wait."""
 
     def __init__(self) -> None:
         self.places: dict[str, Place] = {}
         self.people: dict[str, Person] = {}
+        self.waits: dict[str, str | None] = {}
         self.tags: dict[str, Tag] = {}
         self._told: dict[str, Tag] = {}
         self._own = TagFacts()
         self._near: dict[str, tuple[str, ...]] = {}
+        self._drive_s: dict[str, dict[str, int]] = {}
         self._owner_of: dict[str, str] | None = None
 
     def put(self, kind: str, doc: Mapping[str, Any]) -> None:
         """Take over a checked document."""
         if kind == sync.CHANGE_PLACE:
-            fields = {name: value for name, value in doc.items() if name != "near"}
+            fields = {name: doc[name] for name in doc.keys() - _NOT_OF_A_PLACE}
             self.places[fields["id"]] = Place(**fields)
             self._near[fields["id"]] = tuple(doc["near"])
+            self._drive_s[fields["id"]] = doc.get("drive_s", {})
         elif kind == sync.CHANGE_PERSON:
-            person = Person(**{**doc, "roles": tuple(doc["roles"])})
+            facts = {name: value for name, value in doc.items() if name != "wait_place_id"}
+            person = Person(**{**facts, "roles": tuple(doc["roles"])})
             self.people[person.id] = person
+            self.waits[person.id] = doc.get("wait_place_id")
             self._owner_of = None
         else:
             tag = Tag(**doc)
             self._told[tag.id] = tag
             self._refresh_tag(tag.id)
+
+    def documents(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Everything, as the cloud would tell it now: kind and body of each change."""
+        for place in self.places.values():
+            near, drive_s = list(self._near.get(place.id, ())), self._drive_s.get(place.id, {})
+            yield sync.CHANGE_PLACE, {**asdict(place), "near": near, "drive_s": drive_s}
+        for person in self.people.values():
+            told = {"roles": list(person.roles), "wait_place_id": self.waits.get(person.id)}
+            yield sync.CHANGE_PERSON, {**asdict(person), **told}
+        for tag in self.tags.values():
+            yield sync.CHANGE_TAG, asdict(tag)
 
     def add_own(self, fact: TagFact) -> None:
         """This station enrolled or marked a tag."""
@@ -111,6 +138,16 @@ class Roster:
             return min(lots, default=None)
         return min(lots, key=lambda lot_id: (self._distance_m(here, lot_id), lot_id), default=None)
 
+    def drive_s(self, from_place_id: str, to_place_id: str) -> int:
+        """About how many seconds a car takes from one place to another."""
+        told = self._drive_s.get(from_place_id, {}).get(to_place_id)
+        if told is not None:
+            return told
+        here, there = self.places.get(from_place_id), self.places.get(to_place_id)
+        if here is None or there is None:
+            return _UNKNOWN_DRIVE_S
+        return round(self._distance_m(here, there.id) * _DETOUR / _SPEED_M_S)
+
     def place_name(self, place_id: str) -> str:
         """The place's name, or its id while the place is not known here."""
         place = self.places.get(place_id)
@@ -143,6 +180,6 @@ class Roster:
             }
         return self._owner_of
 
-    def _distance_m(self, here: Place, lot_id: str) -> float:
-        lot = self.places[lot_id]
-        return math.hypot(lot.x_m - here.x_m, lot.y_m - here.y_m)
+    def _distance_m(self, here: Place, place_id: str) -> float:
+        there = self.places[place_id]
+        return math.hypot(there.x_m - here.x_m, there.y_m - here.y_m)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import partial
+from typing import Final
+
 from reader_agent.clock import Clock
 from reader_agent.journal import NewEvent
 from reader_agent.recorder import Recorder
 from reader_agent.roster import Roster
 from reader_agent.station_db import StationDB, Transaction
+from reader_agent.unfinished import Unfinished
 from schemas import events
 from schemas.district import MANAGER, SUPERVISOR, Person
 from schemas.events import Event
 from schemas.problems import Refusal
+
+_BREAKS: Final = "breaks"
 
 
 def may_supervise(person: Person | None) -> bool:
@@ -20,10 +27,18 @@ def may_supervise(person: Person | None) -> bool:
 
 class Shift:
     """The actor is the last person whose badge was read, and is forgotten after `idle_s`
-    without a touch. Being on shift lasts from the first badge tap to signing off."""
+    without a touch. Being on shift lasts from the first badge tap to signing off; a break lasts
+    from saying so to the next badge tap."""
 
     def __init__(
-        self, db: StationDB, recorder: Recorder, roster: Roster, clock: Clock, *, idle_s: int
+        self,
+        db: StationDB,
+        recorder: Recorder,
+        roster: Roster,
+        clock: Clock,
+        *,
+        idle_s: int,
+        unfinished: Unfinished,
     ) -> None:
         self._recorder = recorder
         self._roster = roster
@@ -32,6 +47,21 @@ class Shift:
         self._actor_id: str | None = None
         self._touched_ns = 0
         self._on_shift = {row["person_id"] for row in db.rows("SELECT person_id FROM on_shift")}
+        self._unfinished = unfinished
+
+    @property
+    def on_shift(self) -> Collection[str]:
+        """The ids of those who began a shift here and have not ended it."""
+        return frozenset(self._on_shift)
+
+    @property
+    def on_break(self) -> Collection[str]:
+        """The ids of those of them who are on a break."""
+        return frozenset(self._breaks()) & self._on_shift
+
+    def is_at_work(self, person_id: str) -> bool:
+        """Whether somebody is on shift here, and not on a break."""
+        return person_id in self._on_shift and person_id not in self._breaks()
 
     def actor(self) -> Person | None:
         """Who acts; None when nobody has shown a badge lately."""
@@ -60,18 +90,30 @@ class Shift:
             self._touched_ns = self._clock.mono_ns()
 
     def sign_on(self, person: Person) -> Event | None:
-        """Make `person` the actor; the event if this began a shift. Raises `Refusal`."""
+        """Make `person` the actor; the event if this began a shift or ended a break. Raises
+        `Refusal`."""
         event = None
         if person.id not in self._on_shift:
-            event = self._recorder.record(
-                lambda _work: NewEvent(events.SHIFT_SIGNED_ON),
-                person.id,
-                lambda work, _event: _put(work, person.id),
-            )
+            event = self._record(events.SHIFT_SIGNED_ON, person.id)
             self._on_shift.add(person.id)
+        elif person.id in self._breaks():
+            event = self._record(events.SHIFT_RESUMED, person.id)
         self._actor_id = person.id
         self._touched_ns = self._clock.mono_ns()
         return event
+
+    def pause(self) -> None:
+        """The actor takes a break, and leaves the screen. Refusal `not_signed_in`, and what
+        storage gives."""
+        person = self.actor()
+        if person is None:
+            raise Refusal("not_signed_in")
+        self._record(events.SHIFT_PAUSED, person.id)
+        self._actor_id = None
+
+    def lock(self) -> None:
+        """The actor leaves the screen; the shift goes on."""
+        self._actor_id = None
 
     def sign_off(self) -> None:
         """End the actor's shift; nothing happens without an actor. Raises `Refusal`."""
@@ -79,13 +121,36 @@ class Shift:
         if person is None:
             return
         if person.id in self._on_shift:
-            self._recorder.record(
-                lambda _work: NewEvent(events.SHIFT_SIGNED_OFF),
-                person.id,
-                lambda work, _event: _remove(work, person.id),
-            )
-            self._on_shift.discard(person.id)
+            self.end(person.id)
         self._actor_id = None
+
+    def end(self, person_id: str) -> None:
+        """End the shift of somebody who is on one. Raises `Refusal`."""
+        self._record(events.SHIFT_SIGNED_OFF, person_id)
+        self._on_shift.discard(person_id)
+        if self._actor_id == person_id:
+            self._actor_id = None
+
+    def _record(self, kind: str, person_id: str) -> Event:
+        """The event and what it says of the person, in one transaction."""
+        return self._recorder.record(
+            lambda _work: NewEvent(kind), person_id, partial(self._keep, kind, person_id)
+        )
+
+    def _keep(self, kind: str, person_id: str, work: Transaction, _event: Event) -> None:
+        if kind == events.SHIFT_SIGNED_ON:
+            _put(work, person_id)
+        elif kind == events.SHIFT_SIGNED_OFF:
+            _remove(work, person_id)
+        breaks = [one for one in self._breaks() if one != person_id]
+        if kind == events.SHIFT_PAUSED:
+            breaks.append(person_id)
+        if breaks != self._breaks():
+            self._unfinished.put(_BREAKS, {"people": breaks}, work)
+
+    def _breaks(self) -> list[str]:
+        doc = self._unfinished.get(_BREAKS)
+        return list(doc["people"]) if doc else []
 
 
 def _put(work: Transaction, person_id: str) -> None:

@@ -30,15 +30,20 @@ from reader_agent.drivers.reader import ReaderHealth
 from reader_agent.enrolment import SCREEN as ENROLL
 from reader_agent.enrolment import Enrolment
 from reader_agent.exchange import Exchange, agent_version
-from reader_agent.handing_over import HandingOver
+from reader_agent.floor import Floor
+from reader_agent.free_room import FreeRoom
+from reader_agent.handing_over import HandingOver, check_label
 from reader_agent.intake import DraftFields, Intake
 from reader_agent.journal import Journal, NewEvent
 from reader_agent.journal_rescue import open_database
+from reader_agent.known_cars import KnownCars
 from reader_agent.mirror import Mirror
-from reader_agent.moves import Drive, next_drive
+from reader_agent.moves import drive_from
 from reader_agent.photo_desk import PhotoDesk
+from reader_agent.pins import Pins
 from reader_agent.presence import Arrival, Departure
 from reader_agent.proofs import Proof, Proofs
+from reader_agent.reception_desk import ReceptionDesk
 from reader_agent.recorder import Recorder
 from reader_agent.screen_feed import REFRESH, ScreenFeed, ScreenMessage
 from reader_agent.shift import Shift
@@ -47,23 +52,24 @@ from reader_agent.station_db import OK, StationDB
 from reader_agent.status import StationStatus
 from reader_agent.sync import Sync
 from reader_agent.tag_office import TagOffice
-from reader_agent.tap_desk import Counter, Focus, TapDesk
+from reader_agent.tap_desk import SCREENS, Counter, Focus, TapDesk
 from reader_agent.tap_outcome import TapOutcome
+from reader_agent.unfinished import Unfinished
 from reader_agent.uplink import Uplink
 from reader_agent.vitals import Vitals
 from schemas import events
 from schemas.district import BOOTH, LOT, Person, Place
 from schemas.problems import Refusal
+from schemas.reception import CONSENT
 from schemas.tag_ids import is_hint
 from schemas.visit import Visit
-
-SCREENS = ("queue", "receive", "ticket", "hand_over", "search", "status", "tags", "enroll")
 
 _log = structlog.get_logger(__name__)
 
 
 class Station:
-    """Opens the database in `config.data_dir`, or raises `StationDBError`, and records that."""
+    """Opens the database in `config.data_dir`, or raises `StationDBError`, and records that.
+    `on_screen` is what the touchscreen shows, or should since the last tap."""
 
     def __init__(self, config: Config, clock: Clock) -> None:
         config.data_dir.mkdir(parents=True, exist_ok=True)
@@ -80,23 +86,28 @@ class Station:
         self._journal = Journal(self._db, clock)
         self._mirror = Mirror(self._db, self._journal.guests, self._journal.journal_id)
         self._vitals = Vitals(config, self._db, self._journal, self.uplink, self._cloud_time, clock)
+        self.roster = self._mirror.roster
         self._compose()
-        self._focus = Focus()
+        self.on_screen = Focus()
         self._last_glance: object = None
         self._note_start()
 
     def _compose(self) -> None:
         config, clock, db, limits = self._config, self._clock, self._db, self._config.limits
         self._recorder = Recorder(db, self._journal, self._mirror, self._cloud_time, self.place_id)
-        self._shift = Shift(
-            db, self._recorder, self._mirror.roster, clock, idle_s=limits.actor_idle_s
-        )
+        unfinished, idle_s = Unfinished(db), limits.actor_idle_s
+        people = (self._recorder, self.roster, clock)
+        self._shift = Shift(db, *people, idle_s=idle_s, unfinished=unfinished)
         self._drafts = DraftStore(db)
-        self._intake = Intake(self._drafts, self._mirror, self._journal, self._recorder, config)
+        known = KnownCars(db, days=limits.known_car_days)
+        intake = (self._drafts, self._mirror, self._journal, self._recorder, known, self.now)
+        self._intake = Intake(*intake, config)
+        self._mirror.on_drop = self._intake.know_again
         proofs = Proofs(db, clock, tries=limits.code_tries, lock_s=limits.code_lock_s)
         self._handing_over = HandingOver(self._mirror, proofs, self._recorder, self.place_id)
         self._sightings = Sightings(self._mirror.roster, self.place_id, self.now)
-        self._board = Board(self._mirror, self._sightings, self.place_id, self.role)
+        self._board = Board(self._mirror, self._sightings, self.place_id, self.role, limits)
+        self.room = FreeRoom(self._mirror, self.place_id)
         self._desk = TapDesk(
             self._mirror,
             self._shift,
@@ -104,8 +115,10 @@ class Station:
             Counter(
                 open_draft=self._intake.open,
                 fill_claim=self._intake.fill_claim,
+                receive=lambda actor: self._intake.receive(actor, self.now(), CONSENT),
                 has_draft=lambda: self._drafts.get() is not None,
                 record=self._record,
+                next_job=lambda person_id: self.floor.crew.next_job(person_id),
                 hand_over=self._hand_over,
             ),
             self._journal.latest,
@@ -116,10 +129,15 @@ class Station:
         self.exchange = Exchange(
             db, self._journal, self._mirror, self._cloud_time, clock, self._lock
         )
-        hands = (self._mirror, self._recorder, self._shift, self._lock, self._refresh)
+        again = (self._lock, self._refresh)
+        hands = (self._mirror, self._recorder, self._shift, *again)
+        self.reception = ReceptionDesk(self._drafts, self._intake, self._shift, *again)
+        self.pins = Pins(db, self._mirror.roster, self._shift, clock, *again, limits)
         self.tags = TagOffice(*hands)
         self.photos = PhotoDesk(config, db, self._drafts, *hands)
         self.disputes = Disputes(*hands, self.place_id)
+        outside = (self.now, lambda: self.uplink.is_online, self.queue)
+        self.floor = Floor(*hands, config, self._board, self.feed, unfinished, *outside)
         self.card_errands = CardErrands()
         self.enrolment = Enrolment(
             self._mirror,
@@ -181,7 +199,8 @@ class Station:
         with self._lock:
             outcome = self._handle(arrival)
             if outcome.screen is not None:
-                self._focus = Focus(outcome.screen, outcome.visit_id, by_tag=True)
+                is_key = outcome.key == "tap.hand_over"
+                self.on_screen = Focus(outcome.screen, outcome.visit_id, by_tag=is_key)
         self._tell(outcome)
         return outcome
 
@@ -194,18 +213,20 @@ class Station:
             self.feed.publish(TapOutcome("warn", "tap.again").message())
 
     def _handle(self, arrival: Arrival) -> TapOutcome:
-        screen = self._focus.screen
+        screen = self.on_screen.screen
         if self.enrolment.wants(arrival, screen):
             return self.enrolment.take(arrival, screen)
+        if self.floor.key_check.wants(arrival, screen):
+            return self.floor.key_check.take(arrival)
         if is_hint(arrival.tag):
             self._sightings.note(arrival)
             return TapOutcome(None)
-        return self._desk.handle(arrival, self._focus)
+        return self._desk.handle(arrival, self.on_screen)
 
     def _tell(self, outcome: TapOutcome) -> None:
         """What came of a tap, to every screen; one that was left meanwhile is not opened again."""
         if outcome.key is not None:
-            is_left = outcome.screen == ENROLL and self._focus.screen != ENROLL
+            is_left = outcome.screen == ENROLL and self.on_screen.screen != ENROLL
             self.feed.publish((replace(outcome, screen=None) if is_left else outcome).message())
         if outcome.event_type is not None:
             self._refresh()
@@ -214,39 +235,25 @@ class Station:
         """Say which of `SCREENS` is open, because a tap may mean something to it."""
         assert screen in SCREENS, screen
         with self._lock:
-            before = self._focus
+            before = self.on_screen
             is_same = (before.screen, before.visit_id) == (screen, visit_id)
-            self._focus = Focus(screen, visit_id, by_tag=is_same and before.by_tag)
+            self.on_screen = before if is_same else Focus(screen, visit_id)
             self._shift.touch()
 
     # Reception.
 
     def draft(self) -> Draft | None:
-        """The reception that is open; it survives a reload and a restart."""
-        with self._lock:
-            return self._drafts.get()
+        """See `ReceptionDesk.draft`."""
+        return self.reception.draft()
 
     def edit_draft(self, **fields: Unpack[DraftFields]) -> Draft:
-        """Change fields of the draft: None leaves a field as it is, "" clears it.
+        """See `ReceptionDesk.edit`."""
+        return self.reception.edit(**fields)
 
-        Refusal `no_draft`, `bad_plate`, `bad_phone`, `landline_phone`, `bad_choice`,
-        `unknown_tag`, `wrong_tag_kind`, `tag_lost`, `tag_retired`, `tag_in_use`,
-        `card_unproven`; then nothing has changed.
-        """
-        with self._lock:
-            self._shift.touch()
-            return self._intake.edit(**fields)
-
-    def discard_draft(self) -> None:
-        """Throw the draft away."""
-        with self._lock:
-            self._drafts.discard()
-        self._refresh()
-
-    def receive(self) -> Card:
+    def receive(self, consent: str | None = None) -> Card:
         """The draft becomes a visit with a ticket code. See `Intake.receive`."""
         with self._acting() as actor:
-            return self.card(self._intake.receive(actor, self.now()))
+            return self.card(self._intake.receive(actor, self.now(), consent))
 
     # The visits.
 
@@ -286,7 +293,8 @@ class Station:
         Refusal `no_request` where a lot has no reason to let it go."""
         with self._acting() as actor:
             visit = self._visit(visit_id)
-            self._record(actions.take(visit, self.place_id, self._drive(visit, to_place_id)), actor)
+            drive = drive_from(self._mirror, visit, self.place_id, self.role, to_place_id)
+            self._record(actions.take(visit, self.place_id, drive), actor)
             return self.card(visit_id)
 
     def park(self, visit_id: str, stall: str | None = None) -> Card:
@@ -294,7 +302,8 @@ class Station:
         with self._acting() as actor:
             if self.role != LOT:
                 raise Refusal("wrong_place")
-            self._record(actions.park(self._visit(visit_id), stall), actor)
+            visit = self._visit(visit_id)
+            self._record(actions.park(visit, stall, self.room.hook(visit)), actor)
             return self.card(visit_id)
 
     def ready(self, visit_id: str) -> Card:
@@ -302,7 +311,15 @@ class Station:
         with self._acting() as actor:
             if self.role != BOOTH:
                 raise Refusal("wrong_place")
-            self._record(actions.ready(self._visit(visit_id)), actor)
+            visit = self._visit(visit_id)
+            self._record(actions.ready(visit, self.room.hook(visit)), actor)
+            return self.card(visit_id)
+
+    def show_key(self, visit_id: str, label: str) -> Card:
+        """The number on the key tag was typed for a hand-over. Refusal `wrong_key`."""
+        with self._acting():
+            check_label(self._mirror.roster.label(self._visit(visit_id).key_tag), label)
+            self.on_screen = Focus("hand_over", visit_id, by_label=True)
             return self.card(visit_id)
 
     def hand_over(
@@ -316,7 +333,7 @@ class Station:
         reason: str | None = None,
     ) -> Card:
         """Give keys and car back against a proof (`states.PROOFS`) and what goes with it.
-        Refusals: see `actions.check_hand_over` and `Proofs.check`."""
+        Refusals: see `HandingOver.give`."""
         with self._acting() as actor:
             shown = Proof(proof, code, claim_tag, reason, claim_url_of(claim_url))
             self._hand_over(self._visit(visit_id), shown, actor)
@@ -336,6 +353,7 @@ class Station:
         """Look after what changes by itself: a disk that has room again, an actor who left."""
         if self._db.storage != OK:
             self._db.probe()
+        self.floor.tick()
         glance = (self.actor(), self._db.storage, self.uplink.is_online, self.uplink.problem)
         if glance != self._last_glance:
             self._last_glance = glance
@@ -377,22 +395,6 @@ class Station:
     def _record(self, new: NewEvent, actor: Person) -> None:
         self._recorder.record(lambda _work: new, actor.id)
 
-    def _drive(self, visit: Visit, to_place_id: str | None) -> Drive:
-        roster = self._mirror.roster
-        if to_place_id is not None:
-            return actions.drive_to(visit, self.place_id, roster.places.get(to_place_id))
-        terms = self._mirror.terms(visit.id)
-        drive = next_drive(
-            visit,
-            terms.move if terms else None,
-            is_booth=self.role == BOOTH,
-            nearest_lot=roster.nearest_lot(self.place_id),
-        )
-        if drive is None:
-            raise Refusal("no_request" if self.role == LOT else "unknown_place")
-        return drive
-
     def _hand_over(self, visit: Visit, proof: Proof, actor: Person) -> None:
-        focus = self._focus
-        is_by_tag = focus.by_tag and (focus.screen, focus.visit_id) == ("hand_over", visit.id)
-        self._handing_over.give(visit, proof, actor, is_by_tag=is_by_tag, now=self.now())
+        opened_by = self.on_screen.opened_by(visit.id)
+        self._handing_over.give(visit, proof, actor, opened_by=opened_by, now=self.now())

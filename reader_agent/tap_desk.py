@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reader_agent import actions
 from reader_agent.claim_check import claim_url_of
 from reader_agent.clock import Clock
 from reader_agent.draft import Draft
+from reader_agent.free_room import FreeRoom
 from reader_agent.journal import NewEvent
 from reader_agent.mirror import Mirror
 from reader_agent.presence import Arrival
@@ -32,17 +33,33 @@ AWAY_NS: Final = 15_000_000_000
 UNTOLD_NS: Final = 60_000_000_000
 """Whoever waited for its answer shows the badge and lays the key down again within this."""
 
+SCREENS = (
+    *("queue", "receive", "receive_check", "ticket", "hand_over", "stop", "park", "search"),
+    *("status", "tags", "enroll", "keys", "keys_check", "shift", "incident", "jobs"),
+)
 Scan = tuple[str, str]
 """A ticket code and the four digits that prove it, as a driver's QR code holds them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """What the touchscreen shows. `by_tag`: a tap opened it, not a finger."""
+    """What the touchscreen shows. `by_tag`: a tap opened it, not a finger; `by_label`: the number
+    on the key tag was typed, and is right."""
 
     screen: str = "queue"
     visit_id: str | None = None
     by_tag: bool = False
+    by_label: bool = False
+
+    def shows_key(self, visit_id: str) -> bool:
+        """Whether this is the hand-over of a visit whose key was tapped, or its number typed."""
+        return self.opened_by(visit_id) != "ticket"
+
+    def opened_by(self, visit_id: str) -> str:
+        """How the hand-over of a visit came to be open; see `actions.hand_over`."""
+        if (self.screen, self.visit_id) != ("hand_over", visit_id):
+            return "ticket"
+        return "key_tag" if self.by_tag else "key_label" if self.by_label else "ticket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,10 @@ class Counter:
 
     open_draft: Callable[[str], Draft]
     fill_claim: Callable[[str, str | None], Draft]
+    receive: Callable[[Person], str]
     has_draft: Callable[[], bool]
     record: Callable[[NewEvent, Person], None]
+    next_job: Callable[[str], dict[str, str | int]]
     hand_over: Callable[[Visit, Proof, Person], None]
 
 
@@ -82,6 +101,7 @@ class TapDesk:
         self._counter = counter
         self._place_id = place_id
         self._is_booth = is_booth
+        self._room = FreeRoom(mirror, place_id)
         self._repeat_ns = repeat_s * 1_000_000_000
         self._last_tap = self._tap_before_start(latest)
 
@@ -99,6 +119,9 @@ class TapDesk:
                 Decision(Act.SAY, "tap.just_done", "warn", decision.visit), arrival
             )
         try:
+            if decision.act is Act.RECEIVE:
+                decision = replace(decision, visit=self._receive(arrival))
+                return self._outcome(decision, arrival, events.VISIT_RECEIVED)
             event_type = self._carry_out(decision, arrival, scan)
         except Refusal as refusal:
             return refused(refusal)
@@ -120,6 +143,7 @@ class TapDesk:
                 has_actor=self._shift.actor() is not None,
                 screen=focus.screen,
                 screen_visit_id=focus.visit_id,
+                is_key_shown=focus.shows_key(focus.visit_id or ""),
             )
         )
 
@@ -127,21 +151,25 @@ class TapDesk:
         roster, tag = self._mirror.roster, arrival.tag
         visits = self._here_first(self._mirror.with_tag(tag))
         terms = self._mirror.terms(visits[0].id) if visits else None
-        known = roster.tags.get(tag)
+        known, owner = roster.tags.get(tag), roster.badge_owner(tag)
+        has_actor = self._shift.actor() is not None
         return Tapped(
             is_confirmed=arrival.confirmed,
             kind=self._kind_of(tag, visits),
-            has_owner=roster.badge_owner(tag) is not None,
+            has_owner=owner is not None,
             visits=visits,
             planned=terms.move if terms else None,
             place_id=self._place_id,
             is_booth=self._is_booth,
             nearest_lot=roster.nearest_lot(self._place_id),
-            has_actor=self._shift.actor() is not None,
+            has_actor=has_actor,
             has_draft=self._counter.has_draft(),
             screen=focus.screen,
             screen_visit_id=focus.visit_id,
+            is_key_shown=focus.shows_key(focus.visit_id or ""),
             status=known.status if known is not None else TAG_ACTIVE,
+            # A locked screen is opened by a badge, whatever lies behind it.
+            is_owner_at_work=has_actor and owner is not None and self._shift.is_at_work(owner.id),
         )
 
     def _kind_of(self, tag: str, visits: tuple[Visit, ...]) -> str | None:
@@ -200,15 +228,20 @@ class TapDesk:
             return self._record(decision, visit)
         return None
 
+    def _receive(self, arrival: Arrival) -> Visit | None:
+        self._shift.touch()
+        self._counter.fill_claim(arrival.tag, claim_url_of(arrival.text))
+        return self._mirror.visit(self._counter.receive(self._actor()))
+
     def _record(self, decision: Decision, visit: Visit) -> str:
         actor = self._actor()
         if decision.act is Act.TAKE:
             assert decision.drive is not None
             new = actions.take(visit, self._place_id, decision.drive)
         elif decision.act is Act.PARK:
-            new = actions.park(visit)
+            new = actions.park(visit, self._room.stall(visit), self._room.hook(visit))
         else:
-            new = actions.ready(visit)
+            new = actions.ready(visit, self._room.hook(visit))
         self._counter.record(new, actor)
         self._last_tap = (visit.id, self._clock.mono_ns())
         return new.type
@@ -229,8 +262,9 @@ class TapDesk:
             if after is not None and after.state == states.HELD:
                 # The fact is recorded, but it does not fit: a person has to decide.
                 key, tone, screen = "tap.held", "warn", "ticket"
-        visit_id = visit.id if visit is not None else None
         values = self._values(decision, arrival)
+        key = _fuller(key, values)
+        visit_id = visit.id if visit is not None else decision.visit_id
         return TapOutcome(tone, key, values, screen, visit_id, event_type)
 
     def _values(self, decision: Decision, arrival: Arrival) -> Mapping[str, str | int]:
@@ -239,13 +273,33 @@ class TapDesk:
         values: dict[str, str | int] = {"tag": arrival.tag, "label": roster.label(arrival.tag)}
         if owner is not None:
             values["person"] = owner.name
+            values |= self._counter.next_job(owner.id)
         if visit is not None:
-            values["code"] = visit.code
+            values |= {"code": visit.code, **self._where_now(visit)}
         if decision.drive is not None:
             values["place"] = roster.place_name(decision.drive.to_place_id)
         elif visit is not None and visit.request is not None:
             values["place"] = roster.place_name(visit.request.booth_id)
         return values
+
+    def _where_now(self, visit: Visit) -> dict[str, str | int]:
+        after = self._mirror.visit(visit.id) or visit
+        found: dict[str, str | int] = {}
+        if after.stall:
+            found["stall"] = after.stall
+        if after.key_holder.hook is not None:
+            found["hook"] = after.key_holder.hook
+        return found
+
+
+def _fuller(key: str | None, values: Mapping[str, object]) -> str | None:
+    """The words that also say where the key hangs, where the car stands, or what to drive next;
+    only where that is known."""
+    if key == "tap.ready" and "hook" in values:
+        return "tap.ready_at"
+    if key == "tap.parked" and "stall" in values:
+        return "tap.parked_at"
+    return "tap.next_job" if key == "tap.signed_on" and "code" in values else key
 
 
 def _proof_in(arrival: Arrival, scan: Scan | None) -> Proof:

@@ -1,12 +1,15 @@
 """What a tap means: a pure function of what the station knows at that instant.
 
-One table in prose. A badge makes its owner the actor. A key tag that is free opens a reception
-at a booth and is refused at a lot. A key tag that belongs to a car tells what the car did: it
-was taken, parked or brought; where it is ready, the tap opens the hand-over. A claim tag joins
-the reception that is open, proves a hand-over that is open, or opens its ticket. A tag that was
-lost or retired opens nothing and proves nothing, except that the key tag of a car which is still
-here opens its ticket: the car has to be served. A driver's QR code is the hand-over code, read
-instead of typed. What cannot be told for certain records nothing.
+One table in prose. A badge makes its owner the actor, and where the shift is on the screen it asks
+whoever is at work already what is to be done: a break, or the end. A key tag that is free opens a
+reception at a booth and is refused at a lot. A key tag that belongs to a car tells what the car
+did: it was taken, parked or brought; where it is ready, the tap opens the hand-over. A claim tag
+joins the reception that is open, and ends it at its last step; it proves a hand-over that is open,
+or opens its ticket. A tag that was lost or retired opens nothing and proves nothing, except that
+the key tag of a car which is still here opens its ticket: the car has to be served. A driver's QR
+code is the hand-over code, read instead of typed. A car is given back only where its own key was
+shown first, and a proof of another car stops the hand-over altogether. A car of which somebody said
+that it must not be driven is not taken. What cannot be told for certain records nothing.
 """
 
 from __future__ import annotations
@@ -31,12 +34,15 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
     "tap.badge_unknown": (),
     "tap.badge_first": (),
     "tap.signed_on": ("person",),
+    "tap.at_work": ("person",),
     "tap.new_visit": ("label",),
     "tap.tag_free_here": ("label",),
     "tap.tag_shared": ("label",),
     "tap.taken": ("code", "place"),
     "tap.parked": ("code",),
+    "tap.parked_at": ("code", "stall"),
     "tap.ready": ("code",),
+    "tap.ready_at": ("code", "hook"),
     "tap.ready_elsewhere": ("code", "place"),
     "tap.held": ("code",),
     "tap.just_done": ("code",),
@@ -45,13 +51,21 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
     "tap.hand_over": ("code",),
     "tap.handed_over": ("code",),
     "tap.claim_noted": ("label",),
+    "tap.received": ("label", "code"),
     "tap.claim_in_use": ("label", "code"),
     "tap.claim_free": ("label",),
     "tap.claim_other": ("label",),
+    "tap.key_first": ("code",),
+    "tap.grounded": ("code",),
+    "tap.next_job": ("person", "code", "place"),
     "tap.code_other": ("code",),
     "tap.ticket": ("code",),
 }
 """Every catalog key of a tap with the names of its values. A refusal says `problem.<code>`."""
+
+
+RECEIVE_CHECK = "receive_check"
+"""The last step of a reception that lacks nothing but the claim tag: its tap is what saves it."""
 
 
 class Act(Enum):
@@ -62,6 +76,7 @@ class Act(Enum):
     SIGN_ON = auto()
     OPEN_DRAFT = auto()
     FILL_CLAIM = auto()
+    RECEIVE = auto()
     TAKE = auto()
     PARK = auto()
     READY = auto()
@@ -91,6 +106,8 @@ class Tapped:
     screen: str
     screen_visit_id: str | None
     status: str = TAG_ACTIVE
+    is_key_shown: bool = False
+    is_owner_at_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +119,12 @@ class Scanned:
     has_actor: bool
     screen: str
     screen_visit_id: str | None
+    is_key_shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`screen` is opened for `visit` when the act has been done."""
+    """`screen` is opened for `visit`, or else for `visit_id`, when the act has been done."""
 
     act: Act
     key: str | None = None
@@ -114,6 +132,7 @@ class Decision:
     visit: Visit | None = None
     screen: str | None = None
     drive: Drive | None = None
+    visit_id: str | None = None
 
 
 UNKNOWN = Decision(Act.SAY, "tap.unknown", "error")
@@ -124,6 +143,8 @@ def decide(tapped: Tapped) -> Decision:
     """The rule. Never raises; what it decides is still checked when it is recorded."""
     if not tapped.is_confirmed:
         return Decision(Act.NOTHING)
+    if tapped.has_owner and tapped.is_owner_at_work and tapped.screen == "shift":
+        return Decision(Act.SIGN_ON, "tap.at_work", "ok", screen="shift")
     if tapped.has_owner:
         return Decision(Act.SIGN_ON, "tap.signed_on", "ok")
     if tapped.kind is None:
@@ -156,8 +177,10 @@ def decide_scan(scanned: Scanned) -> Decision:
         return Decision(Act.SAY, "tap.ticket", "ok", first, "ticket")
     for visit in scanned.visits:
         if visit.id == scanned.screen_visit_id:
+            if not scanned.is_key_shown:
+                return Decision(Act.SAY, "tap.key_first", "warn", visit, "hand_over")
             return Decision(Act.HAND_OVER, "tap.handed_over", "ok", visit, "queue")
-    return Decision(Act.SAY, "tap.code_other", "error", first, "ticket")
+    return _stopped("tap.code_other", scanned.screen_visit_id, first)
 
 
 def _out_of_use(tapped: Tapped) -> Decision:
@@ -178,19 +201,33 @@ def _free_key(tapped: Tapped) -> Decision:
 
 def _free_claim(tapped: Tapped) -> Decision:
     # With a car waiting for its proof, a free tag is the wrong tag, whatever draft lies open.
+    if tapped.has_draft and tapped.screen == RECEIVE_CHECK:
+        return Decision(Act.RECEIVE, "tap.received", "ok", screen="ticket")
     if tapped.has_draft and tapped.screen != "hand_over":
         return Decision(Act.FILL_CLAIM, "tap.claim_noted", "ok", screen="receive")
+    if tapped.screen == "hand_over" and tapped.screen_visit_id is not None:
+        return _stopped("tap.claim_other", tapped.screen_visit_id)
     return Decision(Act.SAY, "tap.claim_free", "error")
 
 
 def _claim(tapped: Tapped, visit: Visit) -> Decision:
-    if tapped.screen == "receive" and tapped.has_draft:
+    if tapped.screen in ("receive", RECEIVE_CHECK) and tapped.has_draft:
         return Decision(Act.SAY, "tap.claim_in_use", "error", visit)
     if tapped.screen == "hand_over":
         if visit.id == tapped.screen_visit_id:
+            if not tapped.is_key_shown:
+                return Decision(Act.SAY, "tap.key_first", "warn", visit, "hand_over")
             return Decision(Act.HAND_OVER, "tap.handed_over", "ok", visit, "queue")
-        return Decision(Act.SAY, "tap.claim_other", "error")
+        return _stopped("tap.claim_other", tapped.screen_visit_id)
     return Decision(Act.SAY, "tap.ticket", "ok", visit, "ticket")
+
+
+def _stopped(key: str, screen_visit_id: str | None, other: Visit | None = None) -> Decision:
+    """Somebody proved another car than the one that is being handed over: nothing goes on from
+    here but anew, with its key, or with a supervisor."""
+    if screen_visit_id is None:
+        return Decision(Act.SAY, key, "error", other, "ticket" if other else None)
+    return Decision(Act.SAY, key, "error", screen="stop", visit_id=screen_visit_id)
 
 
 def _key_at_lot(tapped: Tapped, visit: Visit) -> Decision:
@@ -198,10 +235,12 @@ def _key_at_lot(tapped: Tapped, visit: Visit) -> Decision:
     if visit.conflicts:
         return Decision(Act.PARK, "tap.held", "warn", visit, "ticket")
     if visit.car != states.PARKED or visit.place_id != tapped.place_id:
-        return Decision(Act.PARK, "tap.parked", "ok", visit)
+        return Decision(Act.PARK, "tap.parked", "ok", visit, "park")
     drive = next_drive(visit, tapped.planned, is_booth=False, nearest_lot=None)
     if drive is None:
         return Decision(Act.SAY, "tap.not_asked", "warn", visit, "ticket")
+    if visit.is_grounded:
+        return Decision(Act.SAY, "tap.grounded", "error", visit, "ticket")
     return Decision(Act.TAKE, "tap.taken", "ok", visit, drive=drive)
 
 
@@ -226,4 +265,6 @@ def _take_from_kerb(tapped: Tapped, visit: Visit) -> Decision:
     drive = next_drive(visit, tapped.planned, is_booth=True, nearest_lot=tapped.nearest_lot)
     if drive is None:
         return Decision(Act.SAY, "tap.no_lot", "error", visit, "ticket")
+    if visit.is_grounded:
+        return Decision(Act.SAY, "tap.grounded", "error", visit, "ticket")
     return Decision(Act.TAKE, "tap.taken", "ok", visit, drive=drive)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import Schema, fields, validate
 
-from schemas import states
-from schemas.district import TAG_KINDS, TAG_STATUSES
-from schemas.photo import PHOTOS_PER_EVENT_MAX, PhotoRefSchema
+from schemas import event_data
+from schemas.event_data import HASH, REAL_TIME, UUID, Lenient, text
 
 WIRE_VERSION = 1
 STEP_MAX = 100_000
@@ -31,6 +30,15 @@ VISIT_RESOLVED = "visit.resolved"
 TAG_ENROLLED = "tag.enrolled"
 TAG_MARKED = "tag.marked"
 VISIT_PHOTOGRAPHED = "visit.photographed"
+VISIT_CALLED = "visit.called"
+VISIT_DELAYED = "visit.delayed"
+VISIT_REPORTED = "visit.reported"
+VISIT_UNCLAIMED = "visit.unclaimed"
+SHIFT_PAUSED = "shift.paused"
+SHIFT_RESUMED = "shift.resumed"
+KEYS_CHECKED = "keys.checked"
+PLACE_CLOSED = "place.closed"
+VISIT_TOLD = "visit.told"
 
 
 class EventError(ValueError):
@@ -62,169 +70,50 @@ class Event:
     data: Mapping[str, Any]
 
 
-# Ids are compared as text, so only the canonical form of a UUID is let in.
-_UUID = validate.Regexp(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_HASH = validate.Regexp(r"[0-9a-f]{64}\Z")
-# Outside of this no database can keep a time, whatever offset it is written with.
-_REAL_TIME = validate.Range(datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
-
-
-def _text(least: int, most: int) -> validate.And:
-    """Text of so many characters that every database can keep: no NUL, no half of a pair."""
-    storable = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="Holds what cannot be stored.")
-    return validate.And(validate.Length(least, most), storable)
-
-
-class _Lenient(Schema):
-    # A newer writer may add fields; they stay in the stored bytes and are not read here.
-    class Meta:
-        unknown = EXCLUDE
-
-
-class GuestReferenceSchema(_Lenient):
-    """Reference to a guest record and its keyed digest (see `schemas.guest`)."""
-
-    ref = fields.String(required=True, validate=_UUID)
-    digest = fields.String(required=True, validate=_HASH)
-
-
-class StationStartedSchema(_Lenient):
-    """A station's agent began to run."""
-
-    version = fields.String(required=True, validate=_text(1, 40))
-
-
-class NothingSchema(_Lenient):
-    """An event that says everything by its envelope."""
-
-
-class VisitReceivedSchema(_Lenient):
-    """A car and its keys were taken in at the booth `place_id`.
-
-    `claim_url` is what the claim tag said when it was read, for the cloud to verify: a station
-    has no keys for that.
-    """
-
-    code = fields.String(required=True, validate=validate.Regexp(r"[A-Z]-[0-9]{4}\Z"))
-    key_tag = fields.String(required=True, validate=_text(4, 80))
-    claim_tag = fields.String(allow_none=True, validate=_text(4, 80))
-    guest = fields.Nested(GuestReferenceSchema, required=True)
-    language = fields.String(required=True, validate=validate.OneOf(("es", "en")))
-    claim_url = fields.String(allow_none=True, validate=_text(1, 512))
-
-
-class VisitRequestedSchema(_Lenient):
-    """The driver asked for the car at `booth_id`, at `wanted_at` or (None) as soon as may be."""
-
-    booth_id = fields.String(required=True, validate=_text(1, 40))
-    wanted_at = fields.AwareDateTime(allow_none=True, format="iso", validate=_REAL_TIME)
-    source = fields.String(required=True, validate=validate.OneOf(("driver", "booth")))
-
-
-class RequestCancelledSchema(_Lenient):
-    """The open request was withdrawn."""
-
-    source = fields.String(required=True, validate=validate.OneOf(("driver", "booth")))
-
-
-class CarTakenSchema(_Lenient):
-    """`actor` drove the car off from `place_id` towards `to_place_id`."""
-
-    move = fields.String(required=True, validate=validate.OneOf(states.MOVE_KINDS))
-    to_place_id = fields.String(required=True, validate=_text(1, 40))
-
-
-class CarParkedSchema(_Lenient):
-    """The car stands at the lot `place_id`, its key is on a hook there."""
-
-    stall = fields.String(allow_none=True, validate=_text(0, 20))
-
-
-class HandedOverSchema(_Lenient):
-    """Keys and car were given back at `place_id` against a proof. `claim_url`: see above."""
-
-    proof = fields.String(required=True, validate=validate.OneOf(states.PROOFS))
-    claim_url = fields.String(allow_none=True, validate=_text(1, 512))
-    reason = fields.String(allow_none=True, validate=_text(0, 300))
-
-
-class VisitResolvedSchema(_Lenient):
-    """A person decided what is true of a held visit."""
-
-    state = fields.String(required=True, validate=validate.OneOf(tuple(states.CAR)))
-    place_id = fields.String(required=True, validate=_text(1, 40))
-    reason = fields.String(required=True, validate=_text(3, 300))
-
-
-class TagEnrolledSchema(_Lenient):
-    """A tag belongs to the district from now on, as what it says here, and is active.
-
-    `person_id`: whose badge it is. `is_original`: whether its maker's signature holds, None
-    where the chip has none. `is_secure`: it was given our keys and proved that it has them.
-    """
-
-    tag = fields.String(required=True, validate=_text(4, 80))
-    kind = fields.String(required=True, validate=validate.OneOf(TAG_KINDS))
-    label = fields.String(required=True, validate=_text(1, 20))
-    person_id = fields.String(allow_none=True, validate=_text(1, 40))
-    is_original = fields.Boolean(allow_none=True)
-    is_secure = fields.Boolean()
-
-
-class TagMarkedSchema(_Lenient):
-    """An enrolled tag was lost, found again (`active`) or taken out of use."""
-
-    tag = fields.String(required=True, validate=_text(4, 80))
-    status = fields.String(required=True, validate=validate.OneOf(TAG_STATUSES))
-    reason = fields.String(allow_none=True, validate=_text(0, 300))
-
-
-class VisitPhotographedSchema(_Lenient):
-    """`actor` took photos of the car at `place_id`: at its reception, or later of a damage. It
-    changes nothing about the visit and fits every state of it."""
-
-    photos = fields.List(
-        fields.Nested(PhotoRefSchema),
-        required=True,
-        validate=validate.Length(1, PHOTOS_PER_EVENT_MAX),
-    )
-
-
-class EnvelopeSchema(_Lenient):
+class EnvelopeSchema(Lenient):
     """What every event has."""
 
     v = fields.Integer(required=True, strict=True, validate=validate.Equal(WIRE_VERSION))
-    id = fields.String(required=True, validate=_UUID)
+    id = fields.String(required=True, validate=UUID)
     type = fields.String(required=True)
     seq = fields.Integer(required=True, strict=True, validate=validate.Range(1, SEQ_MAX))
-    prev = fields.String(required=True, validate=_HASH)
-    boot_id = fields.String(required=True, validate=_text(1, 64))
+    prev = fields.String(required=True, validate=HASH)
+    boot_id = fields.String(required=True, validate=text(1, 64))
     mono_ns = fields.Integer(required=True, strict=True, validate=validate.Range(0, 2**63 - 1))
-    wall = fields.AwareDateTime(required=True, format="iso", validate=_REAL_TIME)
+    wall = fields.AwareDateTime(required=True, format="iso", validate=REAL_TIME)
     wall_synced = fields.Boolean(required=True, truthy={True}, falsy={False})
-    actor = fields.String(required=True, allow_none=True, validate=_text(1, 40))
-    place_id = fields.String(required=True, allow_none=True, validate=_text(1, 40))
-    visit_id = fields.String(required=True, allow_none=True, validate=_UUID)
+    actor = fields.String(required=True, allow_none=True, validate=text(1, 40))
+    place_id = fields.String(required=True, allow_none=True, validate=text(1, 40))
+    visit_id = fields.String(required=True, allow_none=True, validate=UUID)
     step = fields.Integer(required=True, strict=True, validate=validate.Range(0, STEP_MAX))
     data = fields.Dict(required=True, keys=fields.String())
 
 
 _ENVELOPE = EnvelopeSchema()
 _DATA: dict[str, Schema] = {
-    STATION_STARTED: StationStartedSchema(),
-    SHIFT_SIGNED_ON: NothingSchema(),
-    SHIFT_SIGNED_OFF: NothingSchema(),
-    VISIT_RECEIVED: VisitReceivedSchema(),
-    VISIT_REQUESTED: VisitRequestedSchema(),
-    VISIT_REQUEST_CANCELLED: RequestCancelledSchema(),
-    CAR_TAKEN: CarTakenSchema(),
-    CAR_PARKED: CarParkedSchema(),
-    CAR_READY: NothingSchema(),
-    VISIT_HANDED_OVER: HandedOverSchema(),
-    VISIT_RESOLVED: VisitResolvedSchema(),
-    TAG_ENROLLED: TagEnrolledSchema(),
-    TAG_MARKED: TagMarkedSchema(),
-    VISIT_PHOTOGRAPHED: VisitPhotographedSchema(),
+    STATION_STARTED: event_data.StationStartedSchema(),
+    SHIFT_SIGNED_ON: event_data.NothingSchema(),
+    SHIFT_SIGNED_OFF: event_data.NothingSchema(),
+    VISIT_RECEIVED: event_data.VisitReceivedSchema(),
+    VISIT_REQUESTED: event_data.VisitRequestedSchema(),
+    VISIT_REQUEST_CANCELLED: event_data.RequestCancelledSchema(),
+    CAR_TAKEN: event_data.CarTakenSchema(),
+    CAR_PARKED: event_data.CarParkedSchema(),
+    CAR_READY: event_data.CarReadySchema(),
+    VISIT_HANDED_OVER: event_data.HandedOverSchema(),
+    VISIT_RESOLVED: event_data.VisitResolvedSchema(),
+    TAG_ENROLLED: event_data.TagEnrolledSchema(),
+    TAG_MARKED: event_data.TagMarkedSchema(),
+    VISIT_PHOTOGRAPHED: event_data.VisitPhotographedSchema(),
+    VISIT_CALLED: event_data.VisitCalledSchema(),
+    VISIT_DELAYED: event_data.VisitDelayedSchema(),
+    VISIT_REPORTED: event_data.VisitReportedSchema(),
+    VISIT_UNCLAIMED: event_data.VisitUnclaimedSchema(),
+    SHIFT_PAUSED: event_data.NothingSchema(),
+    SHIFT_RESUMED: event_data.NothingSchema(),
+    KEYS_CHECKED: event_data.KeysCheckedSchema(),
+    PLACE_CLOSED: event_data.PlaceClosedSchema(),
+    VISIT_TOLD: event_data.VisitToldSchema(),
 }
 EVENT_TYPES = tuple(_DATA)
 VISIT_TYPES = tuple(kind for kind in _DATA if kind.startswith(("visit.", "car.")))
@@ -237,6 +126,11 @@ _NEED_PLACE = frozenset(
         VISIT_HANDED_OVER,
         SHIFT_SIGNED_ON,
         VISIT_PHOTOGRAPHED,
+        VISIT_CALLED,
+        SHIFT_PAUSED,
+        SHIFT_RESUMED,
+        KEYS_CHECKED,
+        PLACE_CLOSED,
     }
 )
 _NEED_ACTOR = frozenset(
@@ -249,6 +143,13 @@ _NEED_ACTOR = frozenset(
         TAG_ENROLLED,
         TAG_MARKED,
         VISIT_PHOTOGRAPHED,
+        VISIT_DELAYED,
+        VISIT_REPORTED,
+        VISIT_UNCLAIMED,
+        SHIFT_PAUSED,
+        SHIFT_RESUMED,
+        KEYS_CHECKED,
+        PLACE_CLOSED,
     }
 )
 

@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from schemas import events, states
+from schemas.event_data import HOOK_MAX
 from schemas.events import SEQ_MAX, STEP_MAX, WIRE_VERSION, Event
+from schemas.reception import is_plain_reception
 
 _is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z").match
 _is_hash = re.compile(r"[0-9a-f]{64}\Z").match
@@ -100,6 +102,10 @@ def _is_text_or_none(value: Any, least: int, most: int) -> bool:
     return value is None or _is_text(value, least, most)
 
 
+def _is_hook_or_none(value: Any) -> bool:
+    return value is None or (type(value) is int and 1 <= value <= HOOK_MAX)
+
+
 def _is_nothing(_data: dict[str, Any]) -> bool:
     return True
 
@@ -123,6 +129,8 @@ def _is_received(data: dict[str, Any]) -> bool:
         and _is_text_or_none(data.get("claim_tag"), 4, 80)
         and _is_text_or_none(data.get("claim_url"), 1, 512)
         and data.get("language") in ("es", "en")
+        and _is_hook_or_none(data.get("hook"))
+        and is_plain_reception(data)
     )
 
 
@@ -140,11 +148,19 @@ def _is_cancelled(data: dict[str, Any]) -> bool:
 
 
 def _is_taken(data: dict[str, Any]) -> bool:
-    return data.get("move") in states.MOVE_KINDS and _is_text(data.get("to_place_id"), 1, 40)
+    return (
+        data.get("move") in states.MOVE_KINDS
+        and _is_text(data.get("to_place_id"), 1, 40)
+        and _is_text_or_none(data.get("to_stall"), 0, 20)
+    )
 
 
 def _is_parked(data: dict[str, Any]) -> bool:
-    return _is_text_or_none(data.get("stall"), 0, 20)
+    return _is_text_or_none(data.get("stall"), 0, 20) and _is_hook_or_none(data.get("hook"))
+
+
+def _is_ready(data: dict[str, Any]) -> bool:
+    return _is_hook_or_none(data.get("hook"))
 
 
 def _is_handed_over(data: dict[str, Any]) -> bool:
@@ -153,6 +169,11 @@ def _is_handed_over(data: dict[str, Any]) -> bool:
         and _is_text_or_none(data.get("claim_url"), 1, 512)
         and _is_text_or_none(data.get("reason"), 0, 300)
     )
+
+
+def _is_called(data: dict[str, Any]) -> bool:
+    number = data.get("number")
+    return type(number) is int and 1 <= number <= 100
 
 
 _PLAIN_DATA: dict[str, Callable[[dict[str, Any]], bool]] = {
@@ -164,6 +185,9 @@ _PLAIN_DATA: dict[str, Callable[[dict[str, Any]], bool]] = {
     events.VISIT_REQUEST_CANCELLED: _is_cancelled,
     events.CAR_TAKEN: _is_taken,
     events.CAR_PARKED: _is_parked,
-    events.CAR_READY: _is_nothing,
+    events.CAR_READY: _is_ready,
     events.VISIT_HANDED_OVER: _is_handed_over,
+    events.VISIT_CALLED: _is_called,
+    events.SHIFT_PAUSED: _is_nothing,
+    events.SHIFT_RESUMED: _is_nothing,
 }

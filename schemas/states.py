@@ -88,3 +88,17 @@ PROOF_CODE = "code"
 PROOF_CLAIM_TAG = "claim_tag"
 PROOF_SUPERVISOR = "supervisor"
 PROOFS = (PROOF_CODE, PROOF_CLAIM_TAG, PROOF_SUPERVISOR)
+
+DELAY_REASONS = ("traffic", "blocked", "rain", "car", "staff")
+"""Why a car comes later than was promised: what a person at a booth or lot can say."""
+
+LOST_CLAIM = "lost_claim"
+LOST_KEY = "lost_key"
+DAMAGE = "damage"
+WRONG_CAR = "wrong_car"
+DO_NOT_DRIVE = "do_not_drive"
+ACCIDENT = "accident"
+INCIDENTS = (LOST_CLAIM, LOST_KEY, DAMAGE, WRONG_CAR, DO_NOT_DRIVE, ACCIDENT)
+
+GROUNDING = frozenset({DO_NOT_DRIVE, ACCIDENT})
+"""While one of these is open nobody may drive the car off; that somebody did is a fact still."""

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schemas import events, states
+from schemas import events, states, visit_words
 from schemas.events import Event
 from schemas.photo import PhotoRef
+from schemas.visit_words import WORD_TYPES, Delay, Report
 
 _RANK = {kind: rank for rank, kind in enumerate(events.EVENT_TYPES)}
 
@@ -31,10 +32,12 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """Who has the key: `kind` of `schemas.states` and the id of the place or person."""
+    """Who has the key: `kind` of `schemas.states` and the id of the place or person. `hook`: the
+    number of the hook at the place, where it was told."""
 
     kind: str
     id: str | None
+    hook: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Request:
 
 @dataclass(slots=True)
 class Leg:
-    """One drive of the car. `done_at` is None while it is under way."""
+    """One drive of the car. `done_at` is None while it is under way; `to_stall`: as planned."""
 
     kind: str
     from_place_id: str
@@ -68,11 +71,18 @@ class Leg:
     runner_id: str | None
     taken_at: datetime
     done_at: datetime | None = None
+    to_stall: str | None = None
 
 
 @dataclass(slots=True)
 class Visit:
-    """One car's stay. `car` is the physical state; `state` is what people are shown."""
+    """One car's stay. `car` is the physical state; `state` is what people are shown. `handling`
+    and `wish_min` are of `schemas.reception`.
+
+    `calls`: how often the driver was called since the car is ready. `delay` is of the open
+    request. `bag`: the sealed bag that the key of an unclaimed car lies in. `reports`: incidents
+    that nobody has settled.
+    """
 
     id: str
     code: str
@@ -87,6 +97,8 @@ class Visit:
     received_at: datetime
     place_id: str
     key_holder: KeyHolder
+    handling: tuple[str, ...] = ()
+    wish_min: int | None = None
     car: str = states.AT_BOOTH
     step: int = 0
     stall: str | None = None
@@ -99,6 +111,12 @@ class Visit:
     handed_over_by: str | None = None
     proof: str | None = None
     photos: list[PhotoRef] = field(default_factory=list)
+    calls: int = 0
+    called_at: datetime | None = None
+    delay: Delay | None = None
+    bag: str | None = None
+    unclaimed_at: datetime | None = None
+    reports: list[Report] = field(default_factory=list)
 
     @property
     def request(self) -> Request | None:
@@ -114,6 +132,11 @@ class Visit:
         if self.car in states.RESTING and self.request is not None:
             return states.REQUESTED
         return self.car
+
+    @property
+    def is_grounded(self) -> bool:
+        """Whether somebody said that the car must not be driven, and nobody yet that it may."""
+        return any(report.kind in states.GROUNDING for report in self.reports)
 
     @property
     def is_open(self) -> bool:
@@ -162,7 +185,9 @@ def _received(fact: Fact) -> Visit:
         received_by=event.actor,
         received_at=fact.at,
         place_id=event.place_id,
-        key_holder=KeyHolder(states.HOOK, event.place_id),
+        key_holder=KeyHolder(states.HOOK, event.place_id, data.get("hook")),
+        handling=tuple(data.get("handling") or ()),
+        wish_min=data.get("wish_min"),
         step=event.step,
     )
 
@@ -178,6 +203,8 @@ def _apply(visit: Visit, fact: Fact) -> None:
         _resolve(visit, fact)
     elif event.type == events.VISIT_PHOTOGRAPHED:
         visit.photos += map(PhotoRef.from_wire, event.data["photos"])
+    elif event.type in WORD_TYPES:
+        visit_words.say(visit, fact)
     else:
         _move_car(visit, fact)
 
@@ -200,6 +227,7 @@ def _close_request(visit: Visit, status: str, at: datetime) -> None:
     if request is not None:
         request.status = status
         request.closed_at = at
+        visit.delay = None
 
 
 def _move_car(visit: Visit, fact: Fact) -> None:
@@ -249,7 +277,14 @@ def _note_times(visit: Visit, fact: Fact) -> None:
     assert event.place_id
     if event.type == events.CAR_TAKEN:
         visit.legs.append(
-            Leg(event.data["move"], visit.place_id, event.data["to_place_id"], event.actor, at)
+            Leg(
+                event.data["move"],
+                visit.place_id,
+                event.data["to_place_id"],
+                event.actor,
+                at,
+                to_stall=event.data.get("to_stall"),
+            )
         )
         visit.ready_at = None
         return
@@ -272,12 +307,15 @@ def _move_key(visit: Visit, event: Event) -> None:
     # The last tap says where the key is even when the car's story is in dispute.
     kind = states.KEY_HOLDER_AFTER[event.type]
     ids = {states.HOOK: event.place_id, states.PERSON: event.actor, states.GUEST: None}
-    visit.key_holder = KeyHolder(kind, ids[kind])
+    hook = event.data.get("hook") if kind == states.HOOK else None
+    visit.key_holder = KeyHolder(kind, ids[kind], hook)
+    visit_words.moved(visit, event.type)
 
 
 def _resolve(visit: Visit, fact: Fact) -> None:
     data = fact.event.data
     visit.conflicts.clear()
+    visit.bag = visit.unclaimed_at = None
     visit.car = data["state"]
     visit.place_id = data["place_id"]
     if visit.legs and visit.legs[-1].done_at is None and visit.car not in _DRIVING:
@@ -295,6 +333,8 @@ def _resolve(visit: Visit, fact: Fact) -> None:
     if visit.car == states.PARKED:
         visit.parked_at = visit.parked_at or fact.at
     visit.ready_at = (visit.ready_at or fact.at) if visit.car == states.READY else None
+    if visit.ready_at is None:
+        visit.calls, visit.called_at = 0, None
     if visit.car not in _DRIVING:
         visit.key_holder = KeyHolder(states.HOOK, visit.place_id)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from schemas import states
-from server import guests, links, outbox
+from server import delays, guests, links, outbox, promise_outcomes
 from server.config import Config
 from server.master_key import MasterKey
 from server.outbox import Notice
@@ -18,11 +18,12 @@ from server.visits import Change
 def after(
     session: Session, config: Config, key: MasterKey, changes: Iterable[Change], now: datetime
 ) -> None:
-    """Open and expire links, queue and drop messages.
+    """Open and expire links, queue and drop messages, learn from promises.
 
     Decided on the state before and after, not on events: an outage that ends with the car
     handed over sends nothing that is no longer true.
     """
+    oldest = now - timedelta(seconds=config.sms_stale_s)
     opened: dict[str, datetime | None] = {}
     closed: dict[str, datetime] = {}
     told: list[Change] = []
@@ -42,11 +43,12 @@ def after(
     links.open_links(session, key, opened, now)
     links.expire_links(session, closed)
     outbox.drop_queued(session, closed, "visit_closed")
-    _tell(session, config, told, now)
+    _tell(session, told, oldest, now)
+    delays.note(session, told, oldest, now)
+    promise_outcomes.note(session, config, changes, now)
 
 
-def _tell(session: Session, config: Config, changes: Iterable[Change], now: datetime) -> None:
-    oldest = now - timedelta(seconds=config.sms_stale_s)
+def _tell(session: Session, changes: Iterable[Change], oldest: datetime, now: datetime) -> None:
     noticed = [
         (change.visit, template, cause)
         for change in changes
@@ -67,5 +69,11 @@ def _causes(change: Change) -> Iterator[tuple[str, str, datetime]]:
     visit = change.visit
     if change.is_new:
         yield outbox.RECEIVED, "1", visit.received_at
-    if visit.state == states.READY != change.state_before and visit.ready_at is not None:
+    if visit.state == states.READY and visit.called_at is not None:
+        yield outbox.CALLED, f"{len(visit.legs)}.{visit.calls}", visit.called_at
+    elif visit.state == states.READY != change.state_before and visit.ready_at is not None:
         yield outbox.READY, str(len(visit.legs)), visit.ready_at
+    if change.state_before == states.READY and visit.state == states.REPARKING:
+        yield outbox.REPARKED, str(len(visit.legs)), visit.legs[-1].taken_at
+    if visit.bag is not None and visit.unclaimed_at is not None:
+        yield outbox.UNCLAIMED, visit.bag, visit.unclaimed_at

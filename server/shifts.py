@@ -1,4 +1,7 @@
-"""Who is at work, and where: the fold of sign-ons and taps."""
+"""Who is at work, and where: the fold of sign-ons and taps.
+
+Who is on a break is not at work: whatever they tap next says that they are back.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from server.event_times import RECEIVED
 from server.models import PersonRow, ShiftRow
 from server.one_of import one_of
 
+_RESTING = (events.SHIFT_SIGNED_OFF, events.SHIFT_PAUSED)
 _PEOPLE, _SHIFTS = table_of(PersonRow), table_of(ShiftRow)
 _KNOWN = select(_SHIFTS).where(one_of(_SHIFTS.c.person_id, "ids"))
 _SET = (
@@ -60,7 +64,7 @@ def note(session: Session, taps: Sequence[Tap]) -> None:
         elif shift["seen_at"] > tap.at:
             continue
         shift["place_id"], shift["seen_at"] = place_id, tap.at
-        shift["is_on"] = tap.type != events.SHIFT_SIGNED_OFF
+        shift["is_on"] = tap.type not in _RESTING
         if actor not in new:
             changed[actor] = {f"new_{name}": value for name, value in shift.items()}
     bulk.append(connection, _SHIFTS, list(new.values()))

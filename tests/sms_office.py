@@ -14,8 +14,8 @@ from server.database import Database
 from server.models import MessageRow
 from server.outbox import TEMPLATES
 from server.sending import Sender, send_due
-from server.sms.gateway import SENT, Outcome
-from tests.visit_story import KEY, Story
+from server.sms.gateway import SENT, Outcome, Receipts
+from tests.visit_story import Story
 
 CATALOG = Catalog(Path(server.__file__).parent / "translations", "driver")
 
@@ -49,6 +49,7 @@ class Office:
 
     story: Story
     gateway: ScriptedGateway = field(default_factory=ScriptedGateway)
+    receipts: Receipts | None = None
 
     @property
     def database(self) -> Database:
@@ -56,7 +57,13 @@ class Office:
 
     def sender(self, **changes: object) -> Sender:
         sender = Sender(
-            self.story.config, self.database, KEY, CATALOG, self.gateway, worker="worker-1"
+            self.story.config,
+            self.database,
+            self.story.key,
+            CATALOG,
+            self.gateway,
+            worker="worker-1",
+            receipts=self.receipts,
         )
         return replace(sender, **changes)  # type: ignore[arg-type]
 

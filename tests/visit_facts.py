@@ -96,6 +96,28 @@ def handed_over(step: int, place_id: str = "bolivar", proof: str = "code") -> Fa
     return fact(events.VISIT_HANDED_OVER, step, place_id, proof=proof, reason=None)
 
 
+def called(step: int, number: int = 1, place_id: str = "bolivar") -> Fact:
+    """The driver was called."""
+    return fact(events.VISIT_CALLED, step, place_id, actor=None, number=number)
+
+
+def delayed(step: int, minutes: int = 10, place_id: str = "herrera") -> Fact:
+    """The car comes later than was promised."""
+    return fact(events.VISIT_DELAYED, step, place_id, minutes=minutes, reason="rain")
+
+
+def reported(step: int, kind: str, place_id: str = "herrera", *, is_over: bool = False) -> Fact:
+    """Something went wrong, or is put right."""
+    plain = fact(events.VISIT_REPORTED, step, place_id)
+    data = {"kind": kind, "is_over": is_over, "is_own": False, "details": [], "reason": None}
+    return replace(plain, event=replace(plain.event, data=data))
+
+
+def unclaimed(step: int, place_id: str = "bolivar") -> Fact:
+    """Nobody came for the car."""
+    return fact(events.VISIT_UNCLAIMED, step, place_id, bag="41")
+
+
 def resolved(step: int, state: str, place_id: str) -> Fact:
     """A person decided what is true."""
     plain = fact(events.VISIT_RESOLVED, step, place_id, actor="sofia")

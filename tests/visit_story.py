@@ -184,8 +184,10 @@ class Story:
         plate: str = "AB1234",
         language: str = "es",
         by: str = VALET,
+        **noted: object,
     ) -> StoryVisit:
-        """A car is left at a booth; the n-th car of the story gets the n-th tags."""
+        """A car is left at a booth; the n-th car of the story gets the n-th tags. `noted`: what is
+        said of it beside (`schemas.reception`)."""
         number = len(self.visits) + 1
         visit_id = steady_uuid(self.seed, f"visit-{number}")
         salt = hashlib.sha256(visit_id.encode()).hexdigest()[:32]
@@ -201,6 +203,7 @@ class Story:
             "claim_tag": visit.claim_tag,
             "guest": {"ref": guest.ref, "digest": guest.digest()},
             "language": language,
+            **noted,
         }
         self.tell(booth_id, events.VISIT_RECEIVED, by, visit, data)
         return visit

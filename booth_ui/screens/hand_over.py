@@ -1,4 +1,4 @@
-"""Hand over: the key is back, the plate is read aloud, the driver proves who they are."""
+"""Hand over: the key is shown, the plate is read aloud, the driver proves who they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from booth_ui.card_view import row_of
 from booth_ui.desk import desk, station, viewer
 from booth_ui.page import go, once, opened, show
+from reader_agent.card import Card
 from schemas import states
 from schemas.catalog import DEFAULT_LANGUAGE
 from schemas.district import SUPERVISOR
@@ -43,10 +44,28 @@ def with_code(visit_id: str) -> AnyResponse:
     try:
         if not code:
             raise Refusal("bad_code")
-        ticket = once(lambda: station().hand_over(visit_id, states.PROOF_CODE, code=code).code)
+        done = once(lambda: _given(station().hand_over(visit_id, states.PROOF_CODE, code=code)))
     except Refusal as refusal:
         return _ask_code(visit_id, refusal)
-    return go("/queue", "done.hand_over", code=ticket)
+    return _gone(done)
+
+
+@blueprint.post("/<visit_id>/key")
+def show_key(visit_id: str) -> AnyResponse:
+    """The number on the key tag, typed because its reader does not read it."""
+    try:
+        once(lambda: station().show_key(visit_id, request.form.get("key", "")).code)
+    except Refusal as refusal:
+        return _ask_code(visit_id, refusal)
+    return go(f"/hand-over/{visit_id}")
+
+
+@blueprint.get("/<visit_id>/stop")
+def stop(visit_id: str) -> Response:
+    """What was shown is of another car: nothing goes on from here but anew."""
+    card = station().card(visit_id)
+    opened("stop", visit_id)
+    return show("hand_over_stop.html", card=card)
 
 
 @blueprint.get("/<visit_id>/supervisor")
@@ -64,12 +83,27 @@ def with_supervisor(visit_id: str) -> AnyResponse:
             raise Refusal("reason_needed")
         # What stays in the journal is read by people: words, in the district's language.
         reason = desk().catalog.text(DEFAULT_LANGUAGE, f"reason.{name}")
-        ticket = once(
-            lambda: station().hand_over(visit_id, states.PROOF_SUPERVISOR, reason=reason).code
+        done = once(
+            lambda: _given(
+                station().hand_over(visit_id, states.PROOF_SUPERVISOR, reason=reason),
+                is_tag_lost=name == "lost_tag",
+            )
         )
     except Refusal as refusal:
         return _ask_reason(visit_id, refusal)
-    return go("/queue", "done.hand_over", code=ticket)
+    return _gone(done)
+
+
+def _given(card: Card, *, is_tag_lost: bool = False) -> str:
+    """The ticket's code, and the claim tag that the driver still has: it goes back into the box."""
+    return f"{card.code} {'' if is_tag_lost else card.claim_label or ''}"
+
+
+def _gone(done: str) -> AnyResponse:
+    code, _, claim = done.partition(" ")
+    if claim:
+        return go("/queue", "done.hand_over_claim", code=code, label=claim)
+    return go("/queue", "done.hand_over", code=code)
 
 
 def _is_ready_here(car: str, place_id: str) -> bool:
@@ -84,6 +118,7 @@ def _ask_code(visit_id: str, refusal: Refusal | None = None) -> Response:
         refusal=refusal,
         card=card,
         is_ready_here=_is_ready_here(card.car, card.place_id),
+        is_key_shown=station().on_screen.shows_key(visit_id),
     )
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
-from booth_ui.card_view import booth_sections, lot_sections
+from booth_ui.car_notes import driving_notes
+from booth_ui.card_view import Row, booth_sections, lot_sections, why_words
 from booth_ui.desk import station, viewer
 from booth_ui.page import go, opened, show
+from booth_ui.paging import page_of
+from booth_ui.watch import news_of
+from reader_agent.card import Card
+from reader_agent.crew import Job
 
 blueprint = Blueprint("queue", __name__)
+
+NotedJob = tuple[Job, list[str]]
+"""What a person should drive next, and what to know before."""
 
 
 @blueprint.get("/")
@@ -19,11 +29,49 @@ def start() -> AnyResponse:
 
 
 @blueprint.get("/queue")
-def queue() -> Response:
+@blueprint.get("/queue/<int:number>")
+def queue(number: int = 1) -> Response:
     """Rows by promised time; a booth and a lot ask different questions of the same cars."""
     at = station()
+    news = news_of(at, viewer())
     opened("queue")
     arrange = lot_sections if at.role == "lot" else booth_sections
+    sections = arrange(at.queue(), viewer(), at.place())
+    rows = [(section.heading, row) for section in sections for row in section.rows]
+    page = page_of(rows, number, at.floor.limits.page_rows)
+    here: dict[str, list[Row]] = {}
+    for heading, row in page.rows:
+        here.setdefault(heading, []).append(row)
     return show(
-        "queue.html", sections=arrange(at.queue(), viewer(), at.place()), has_draft=at.draft()
+        "queue.html",
+        sections=here,
+        totals={section.heading: len(section.rows) for section in sections},
+        page=page,
+        jobs=_own_jobs(),
+        news=news,
+        has_draft=at.draft(),
     )
+
+
+@blueprint.get("/jobs")
+def jobs() -> Response:
+    """What each person should drive next, what there is to know of the car, and why."""
+    opened("jobs")
+    crew = station().floor.crew
+    return show("jobs.html", jobs=_with_notes(crew.jobs()), waits=crew.waits())
+
+
+def _own_jobs() -> list[NotedJob]:
+    actor = station().actor()
+    jobs = station().floor.crew.jobs()
+    return _with_notes(job for job in jobs if actor and job.person_id == actor.id)
+
+
+def _with_notes(jobs: Iterable[Job]) -> list[NotedJob]:
+    return [(job, _notes_of(job.card)) for job in jobs]
+
+
+def _notes_of(card: Card) -> list[str]:
+    notes = driving_notes(station().photos.reception(card.visit_id), viewer())
+    why = why_words(card, viewer())
+    return [*notes, why] if why else notes

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from booth_ui.desk import desk, station
 from booth_ui.page import go, once, opened, show
+from booth_ui.paging import page_of
 from reader_agent.shift import may_supervise
 from reader_agent.tag_office import GROUPS, TagRow
 from schemas.catalog import DEFAULT_LANGUAGE
@@ -54,10 +55,7 @@ def group(group: str, page: int = 1) -> Response:
         rows = station().tags.rows(status=TAG_LOST)
     else:
         rows = station().tags.rows(group=group)
-    pages = max(1, -(-len(rows) // PAGE))
-    page = min(max(page, 1), pages)
-    shown = rows[(page - 1) * PAGE : page * PAGE]
-    return show("tags_list.html", group=group, rows=shown, page=page, pages=pages, total=len(rows))
+    return show("tags_list.html", group=group, page=page_of(rows, page, PAGE))
 
 
 @blueprint.get("/search")

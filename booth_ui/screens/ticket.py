@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from booth_ui import ticket_actions
-from booth_ui.card_view import fact_words, held_words, row_of, where_words
+from booth_ui.car_notes import driving_notes
+from booth_ui.card_view import fact_words, held_words, promised_at, row_of, where_words, why_words
 from booth_ui.desk import station, viewer
 from booth_ui.page import go, once, opened, show
+from booth_ui.screens.undo import undoable_request
 from booth_ui.ticket_steps import steps_of
+from reader_agent.waiting import DELAY_MINUTES
 from schemas.district import BOOTH, LOT
 from schemas.problems import Refusal
+from schemas.states import DELAY_REASONS, PARKED
 
 blueprint = Blueprint("ticket", __name__, url_prefix="/tickets/<visit_id>")
 
+STALLS_SHOWN = 6
+"""Free stalls of which one tap picks another than the one that was proposed."""
 WAITS_MIN = (0, 15, 30, 60)
 """When the driver wants the car: as soon as may be, or in so many minutes."""
 
@@ -31,15 +38,18 @@ def ticket(visit_id: str) -> Response:
 def act(visit_id: str) -> AnyResponse:
     """Do one of the actions that need nothing more."""
     name = request.form.get("do", "")
-    doing = {
-        ticket_actions.TAKE: lambda: station().take(visit_id),
-        ticket_actions.READY: lambda: station().ready(visit_id),
-        ticket_actions.CANCEL: lambda: station().cancel_request(visit_id),
+    doing: dict[str, Callable[[], str]] = {
+        ticket_actions.TAKE: lambda: station().take(visit_id).code,
+        ticket_actions.READY: lambda: station().ready(visit_id).code,
+        ticket_actions.CANCEL: undoable_request(
+            visit_id, lambda: station().cancel_request(visit_id).code
+        ),
+        ticket_actions.CALL: lambda: station().floor.waiting.call(visit_id),
     }
     try:
         if name not in doing:
             raise Refusal("bad_choice")
-        code = once(lambda: doing[name]().code)
+        code = once(doing[name])
     except Refusal as refusal:
         return _ticket(visit_id, refusal)
     return go(f"/tickets/{visit_id}", f"done.{name}", code=code)
@@ -58,7 +68,11 @@ def ask_for(visit_id: str) -> AnyResponse:
         booth_id = request.form.get("booth", "")
         wait_min = _wait_min(request.form.get("wait", "0"))
         wanted_at = station().now() + timedelta(minutes=wait_min) if wait_min else None
-        code = once(lambda: station().request_car(visit_id, booth_id, wanted_at).code)
+
+        def ask() -> str:
+            return station().request_car(visit_id, booth_id, wanted_at).code
+
+        code = once(undoable_request(visit_id, ask))
     except Refusal as refusal:
         return _choose_request(visit_id, refusal)
     return go(f"/tickets/{visit_id}", "done.request", code=code)
@@ -81,6 +95,26 @@ def take(visit_id: str) -> AnyResponse:
     return go("/queue", "done.take", code=code)
 
 
+@blueprint.get("/delay")
+def choose_delay(visit_id: str) -> Response:
+    """How much later the car comes, and why."""
+    return _choose_delay(visit_id)
+
+
+@blueprint.post("/delay")
+def delay(visit_id: str) -> AnyResponse:
+    """Tell the driver of a later time; a request is never turned down."""
+    try:
+        minutes = request.form.get("minutes", "")
+        if minutes not in {str(choice) for choice in DELAY_MINUTES}:
+            raise Refusal("bad_choice")
+        reason = request.form.get("reason", "")
+        code = once(lambda: station().floor.waiting.delay(visit_id, int(minutes), reason))
+    except Refusal as refusal:
+        return _choose_delay(visit_id, refusal)
+    return go(f"/tickets/{visit_id}", "done.delay", code=code)
+
+
 @blueprint.get("/park")
 def choose_stall(visit_id: str) -> Response:
     """The stall's number, for who knows it."""
@@ -91,7 +125,7 @@ def choose_stall(visit_id: str) -> Response:
 def park(visit_id: str) -> AnyResponse:
     """The car stands here; an empty stall is no fault."""
     try:
-        stall = request.form.get("stall", "").strip() or None
+        stall = (request.form.get("pick") or request.form.get("stall", "")).strip() or None
         code = once(lambda: station().park(visit_id, stall).code)
     except Refusal as refusal:
         return _choose_stall(visit_id, refusal)
@@ -110,35 +144,65 @@ def _ticket(visit_id: str, refusal: Refusal | None = None) -> Response:
         held=held_words(card, viewer()),
         disputed=[fact_words(line, viewer(), card.code) for line in at.disputes.facts(visit_id)],
         steps=steps_of(card),
+        why=why_words(card, viewer()),
+        notes=driving_notes(at.photos.reception(visit_id), viewer()),
         photo_count=len(at.photos.of(visit_id)),
         actions=ticket_actions.actions_for(card, at.role, at.place_id),
     )
 
 
 def _choose_request(visit_id: str, refusal: Refusal | None = None) -> Response:
-    card = station().card(visit_id)
-    booths = [place for place in station().places() if place.kind == BOOTH]
+    at = station()
+    card = at.card(visit_id)
+    booths = [place for place in at.places() if place.kind == BOOTH]
     # The booth where the driver stands comes first.
-    booths.sort(key=lambda place: (place.id != station().place_id, place.name))
+    booths.sort(key=lambda place: (place.id != at.place_id, place.name))
     return show(
         "request.html",
         refusal=refusal,
         card=card,
         booths=booths,
-        chosen=card.request_booth_id or station().place_id,
+        # Nobody waits at a lot: most want the car where they left it.
+        chosen=card.request_booth_id or (card.booth_id if at.role == LOT else at.place_id),
         waits=WAITS_MIN,
     )
 
 
 def _choose_lot(visit_id: str, refusal: Refusal | None = None) -> Response:
-    card = station().card(visit_id)
-    lots = [place for place in station().places() if place.kind == LOT]
-    return show("take.html", refusal=refusal, card=card, lots=lots)
+    at = station()
+    card = at.card(visit_id)
+    lots = [place for place in at.places() if place.kind == LOT]
+    notes = driving_notes(at.photos.reception(visit_id), viewer())
+    return show("take.html", refusal=refusal, card=card, lots=lots, notes=notes)
 
 
 def _choose_stall(visit_id: str, refusal: Refusal | None = None) -> Response:
+    at = station()
+    card = at.card(visit_id)
+    opened("park", visit_id)
+    stands_here = card.car == PARKED and card.place_id == at.place_id
+    stalls = [stall for stall in at.room.stalls(STALLS_SHOWN + 1) if stall != card.stall]
+    return show(
+        "park.html",
+        refusal=refusal,
+        card=card,
+        stands_here=stands_here,
+        stalls=stalls[:STALLS_SHOWN],
+        where=where_words(card, viewer()),
+    )
+
+
+def _choose_delay(visit_id: str, refusal: Refusal | None = None) -> Response:
     card = station().card(visit_id)
-    return show("park.html", refusal=refusal, card=card, where=where_words(card, viewer()))
+    opened("ticket", visit_id)
+    return show(
+        "delay.html",
+        refusal=refusal,
+        card=card,
+        minutes=DELAY_MINUTES,
+        reasons=DELAY_REASONS,
+        at=promised_at(card),
+    )
 
 
 def _wait_min(text: str) -> int:

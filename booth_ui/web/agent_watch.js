@@ -28,7 +28,7 @@ export function watchAgent(stream, words) {
 
 function show(isSilent, words) {
   document.documentElement.classList.toggle("silent", isSilent);
-  const label = document.querySelector("#badge span");
+  const label = document.querySelector("#badge .badge > span");
   if (!label) return;
   if (isSilent && label.textContent !== words.wordsFrozen) {
     label.dataset.before = label.textContent;

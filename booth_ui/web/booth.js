@@ -5,10 +5,16 @@ import "htmx.org";
 import "htmx.org/dist/ext/hx-sse.js";
 
 import { tone } from "./tones.js";
-import { pressed, typed, refreshFields } from "./keypad.js";
+import { coded, pressed, typed, refreshFields } from "./keypad.js";
 import { watchAgent } from "./agent_watch.js";
+import { followCamera, shoot } from "./camera.js";
+import { listenForHolding } from "./hold.js";
+import { takeTurns } from "./turns.js";
 
-const TOAST_MS = 7000;
+// As long as the agent offers to take it back.
+const TOAST_MS = 8000;
+// A new request is heard again after this, until somebody has looked.
+const RING_MS = 30000;
 
 document.documentElement.classList.add("js");
 
@@ -30,6 +36,8 @@ function go(path) {
 function refresh(everything = false) {
   const part = everything || frame().dataset.live === "all" ? "#frame" : "#top";
   const scrolled = document.getElementById("list")?.scrollTop;
+  const drawn = frame();
+  const { focus } = drawn.dataset;
   return window.htmx
     .ajax("GET", location.pathname, {
       source: "#redrawing",
@@ -41,6 +49,8 @@ function refresh(everything = false) {
       headers: { "Booth-Redraw": "1" },
     })
     .then(() => {
+      // It is the same screen still, wherever a tap has led that this page was not told of.
+      drawn.dataset.focus = focus;
       const list = document.getElementById("list");
       if (list && scrolled) list.scrollTop = scrolled;
     });
@@ -66,19 +76,44 @@ function said(message) {
   if (message.words) toast(message.words, message.tone);
 }
 
-// After every swap: what the new screen has to say, and where the keyboard is.
-function arrived() {
-  const note = document.querySelector("#frame .toast, #frame [role=alert]");
-  if (note && !note.dataset.heard) {
-    note.dataset.heard = "yes";
-    tone(note.dataset.tone);
+let rungAt = -Infinity;
+
+function ring(words) {
+  if (!words) rungAt = -Infinity;
+  if (!words || performance.now() - rungAt < RING_MS) return;
+  rungAt = performance.now();
+  said({ tone: "request", words });
+}
+
+// After every swap: what the new screen has to say, and where the keyboard is. It is heard once: a
+// reload and a screen that draws itself anew bring no news.
+function arrived(isNews) {
+  const note = document.querySelector("#frame .toast, #frame [role=alert], #frame .note[data-tone]");
+  if (note) {
+    if (isNews) tone(note.dataset.tone);
+    // Outside of the frame it outlives the next drawing of it.
     if (note.classList.contains("toast")) {
-      document.getElementById("toasts").replaceChildren();
+      document.getElementById("toasts").replaceChildren(note);
       fade(note);
     }
   }
-  document.querySelector("#frame [autofocus]")?.focus({ preventScroll: true });
+  const first = document.querySelector("#frame [autofocus]") ?? document.getElementById(touched);
+  first?.focus({ preventScroll: true });
   refreshFields();
+  followCamera();
+}
+
+// What had the keyboard before a swap has it afterwards, where it is still there.
+let touched = "";
+
+async function takePicture() {
+  const shutter = document.querySelector("[data-shutter]");
+  shutter.disabled = true;
+  const isTaken = await shoot().catch(() => false);
+  await refresh(true);
+  tone(isTaken ? "ok" : "error");
+  if (!isTaken) toast(document.body.dataset.wordsNoPicture, "error");
+  document.querySelector("[data-shutter]")?.removeAttribute("disabled");
 }
 
 function listen() {
@@ -88,9 +123,15 @@ function listen() {
   };
   const isSomebodyElse = (message) => frame().dataset.actor !== message.actor;
   on("hb", (message) => {
+    document.documentElement.dataset.stream = "open";
+    ring(message.news);
+    // A tap led elsewhere while nobody listened.
+    if (message.path && message.focus !== frame().dataset.focus) {
+      go(message.path);
+      return;
+    }
     const isOld = message.fresh || frame().dataset.state !== message.state;
     if (isOld || isSomebodyElse(message)) refresh(isSomebodyElse(message));
-    document.documentElement.dataset.stream = "open";
   });
   on("refresh", (message) => refresh(isSomebodyElse(message)));
   on("say", (message) => {
@@ -118,6 +159,9 @@ function listen() {
 document.addEventListener("click", (event) => {
   const key = event.target.closest?.("[data-key]");
   if (key) pressed(key);
+  const code = event.target.closest?.("[data-code]");
+  if (code) coded(code);
+  if (event.target.closest?.("[data-shutter]")) takePicture();
   const sound = event.target.closest?.("[data-play]");
   if (sound) tone(sound.dataset.play);
 });
@@ -135,10 +179,15 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-send]")) send(event.target);
 });
 document.addEventListener("contextmenu", (event) => event.preventDefault());
-document.addEventListener("htmx:after:swap", arrived);
+document.addEventListener("htmx:before:swap", () => {
+  touched = document.activeElement?.id ?? "";
+});
+document.addEventListener("htmx:after:swap", (event) => arrived(!event.detail.ctx?.isRedrawing));
 document.addEventListener("htmx:error", () => toast(document.body.dataset.wordsSilent, "error"));
 document.addEventListener("DOMContentLoaded", () => {
   listen();
-  arrived();
+  listenForHolding();
+  takeTurns();
+  arrived(false);
   document.querySelectorAll("[data-send]").forEach(send);
 });

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from schemas import states
 from schemas.catalog import LANGUAGES
-from server import guests, visits
+from server import clock, guest_looks, guests, visits
 from server.api.paging import ID_PATTERN, PageQuerySchema, page_of, read_page
-from server.api.route import reading, reads
+from server.api.route import reader_id, reading, reads
 from server.app import services
 from server.models import VisitRow
 
@@ -89,17 +89,19 @@ def list_visits(query: dict[str, Any]) -> dict[str, Any]:
 
 @reads(blueprint, "/visits/<visit_id>", VisitWithPlateSchema)
 def get_visit(visit_id: str) -> dict[str, Any]:
-    """One visit, with its plate."""
-    found = services()
+    """One visit, with its plate: the driver is told who has looked."""
+    found, now, viewer_id = services(), clock.now(), reader_id()
 
     def read(session: Session) -> dict[str, Any]:
         row = visits.get_row(session, visit_id)
         guest = guests.load(session, found.key, row.guest_ref)
+        if guest is not None:
+            guest_looks.note(session, [visit_id], viewer_id, guest_looks.API, now)
         names = (*(column.key for column in VisitRow.__table__.columns), "shown_state")
         plate = None if guest is None else guest.plate
         return {**{name: getattr(row, name) for name in names}, "plate": plate}
 
-    return found.database.read(read)
+    return found.database.write(read)
 
 
 def _chosen(query: dict[str, Any]) -> Select[VisitRow]:

@@ -117,8 +117,10 @@ class Evening:
             self._until(lambda: screen.show("/receive").path == "/receive/plate")
             screen.fill("/receive/plate", {"plate": car.plate})
             screen.fill("/receive/phone", {"phone": car.phone})
+            screen.fill("/receive/damage", {"none": "1"})
             self._tap(car.booth_id, car.claim_tag)
-            self._until(lambda: screen.show("/receive").path == "/receive/check")
+            # Not yet at the last step, where the tap itself would save.
+            self._until(lambda: "claimed" in screen.show("/receive/details").text)
             page = screen.fill("/receive/check", {})
         found = _TICKET.match(page.path)
         if found is None:

@@ -63,6 +63,10 @@ class Show:
             "VALET_SERVER_PORT": str(self.ports.cloud),
             "VALET_SERVER_PUBLIC_URL": self.cloud_url,
             "VALET_SERVER_DATABASE_URL": database_url or "",
+            # A price of ours, as the district is: nobody charges it.
+            "VALET_SERVER_TARIFF_FLAT_CENTS": "100",
+            "VALET_SERVER_TARIFF_MINUTE_CENTS": "3",
+            "VALET_SERVER_TARIFF_FREE_MIN": "10",
         }
         self._board: BaseWSGIServer | None = None
         self._pool = urllib3.PoolManager(timeout=2.0, retries=False)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from server.models.calibration import CalibrationRow, PromiseOutcomeRow
 from server.models.card import CardKeyRow, CardReadRow, CardRow, TapFailureRow
 from server.models.day_root import DayRefusalRow, DayRootRow, DaySpanRow
-from server.models.district import DistrictRow, Mirrored, PersonRow, PlaceRow, TagRow, TravelRow
+from server.models.district import (
+    ClosureRow,
+    DistrictRow,
+    Mirrored,
+    PersonRow,
+    PlaceRow,
+    TagRow,
+    TravelRow,
+)
+from server.models.driver import DriverNoteRow, DriverTryRow, GuestLookRow
 from server.models.event import EventRow, JournalRow, QuarantineRow
 from server.models.guest import GuestRow, OtherGuestRow
+from server.models.leg_time import LegTimeRow
 from server.models.link import LinkRow
 from server.models.message import MessageRow
 from server.models.move import MoveRow
 from server.models.photo import PhotoRow
+from server.models.planner_state import PlannerStateRow
 from server.models.promise import PromiseRow
 from server.models.request import RequestRow
 from server.models.session import AccountRow, SessionRow
@@ -28,17 +40,23 @@ from server.models.visit import VisitRow
 
 __all__ = [
     "AccountRow",
+    "CalibrationRow",
     "CardKeyRow",
     "CardReadRow",
     "CardRow",
+    "ClosureRow",
     "DayRefusalRow",
     "DayRootRow",
     "DaySpanRow",
     "DistrictRow",
+    "DriverNoteRow",
+    "DriverTryRow",
     "EnrolTryRow",
     "EventRow",
+    "GuestLookRow",
     "GuestRow",
     "JournalRow",
+    "LegTimeRow",
     "LinkRow",
     "MessageRow",
     "Mirrored",
@@ -47,6 +65,8 @@ __all__ = [
     "PersonRow",
     "PhotoRow",
     "PlaceRow",
+    "PlannerStateRow",
+    "PromiseOutcomeRow",
     "PromiseRow",
     "QuarantineRow",
     "RequestRow",

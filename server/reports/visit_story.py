@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from schemas import states
 from server import guests, visits
+from server.dispatch.plan import WHYS
 from server.models import MoveRow, PersonRow, PromiseRow, RequestRow, VisitRow
 from server.reports.card_alarms import CardLine, cards_of
 from server.reports.fact_lines import FactLine, fact_lines
@@ -19,7 +20,8 @@ from server.reports.message_lines import MessageLine, messages_of
 
 @dataclass(frozen=True, slots=True)
 class MoveLine:
-    """One drive, done, under way or planned; `runner` is a name."""
+    """One drive, done, under way or planned; `runner` is a name, `why` a code of
+    `server.dispatch.plan` about the place `why_place_id`, None where it was not by plan."""
 
     ordinal: int
     kind: str
@@ -31,6 +33,8 @@ class MoveLine:
     runner: str | None
     planned_start_at: datetime | None
     planned_done_at: datetime | None
+    why: str | None
+    why_place_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def _moves(session: Session, visit_id: str) -> list[MoveLine]:
             runner=name or row.runner_id,
             planned_start_at=row.planned_start_at,
             planned_done_at=row.planned_done_at,
+            why=row.why if row.why in WHYS else None,
+            why_place_id=row.why_place_id,
         )
         for row, name in rows
     ]

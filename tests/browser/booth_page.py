@@ -12,6 +12,7 @@ from playwright.sync_api import ConsoleMessage, Page
 
 from booth_ui.app import create_app
 from booth_ui.screen_server import ScreenServer
+from reader_agent.practice import Practice
 from reader_agent.station import Station
 from tests.booth_evening import OTHER_BOOTH, Evening
 from tests.station_kit import event_change
@@ -22,7 +23,7 @@ MEASURE = """() => {
   const name = (element) => element.outerHTML.slice(0, 90);
   const inView = (box) => box.width > 0 && box.height > 0;
   const targets = [...document.querySelectorAll("a, button, input:not([type=hidden]), label.tile")]
-    .filter(shown).filter((element) => element.type !== "radio");
+    .filter(shown).filter((element) => !["radio", "checkbox"].includes(element.type));
   const small = targets.filter((element) => {
     const box = element.getBoundingClientRect();
     return inView(box) && (box.width < 55.9 || box.height < 55.9);
@@ -88,14 +89,16 @@ def measure(page: Page, where: str) -> None:
 
 
 @contextmanager
-def served(station: Station) -> Iterator[str]:
+def served(station: Station, practice: Practice | None = None) -> Iterator[str]:
     """The touchscreen of `station` on a free port, as its address without the last slash."""
-    server = ScreenServer(create_app(station), 0)
+    server = ScreenServer(create_app(station, practice), 0)
     server.start()
     try:
         yield server.url.rstrip("/")
     finally:
         station.feed.close()
+        if practice is not None:
+            practice.stop()
         server.stop()
 
 
@@ -113,6 +116,14 @@ def type_on_keypad(page: Page, text: str) -> None:
     """Press the keys of our own keypad."""
     for letter in text:
         page.click(f'.keypad [data-key="{letter}"]')
+
+
+def hold(page: Page, name: str) -> None:
+    """Keep a button down until its form was sent, as what cannot be undone asks for."""
+    page.get_by_role("button", name=name).hover()
+    with page.expect_request(lambda request: request.method == "POST"):
+        page.mouse.down()
+    page.mouse.up()
 
 
 def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
@@ -149,6 +160,11 @@ def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
         "hand_over": f"/hand-over/{ready}",
         "hand_over_not_here": f"/hand-over/{parked}",
         "supervisor": f"/hand-over/{ready}/supervisor",
+        "delay": f"/tickets/{asked}/delay",
+        "damage": f"/tickets/{ready}/incident/damage",
+        "keys": "/keys",
+        "shift": "/shift",
+        "board": "/board",
         "search": "/search",
         "status": "/status",
         "receive": "/receive",

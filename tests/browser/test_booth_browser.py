@@ -10,13 +10,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from booth_ui import watch
+from booth_ui.screens.receive import STEPS as RECEIVE_STEPS
 from reader_agent.drivers.port_watch import PortHealth
-from tests.booth_evening import ANA, CLAIMS, EVA, KEYS, ROSA, STRANGER, Evening, good_reader
+from tests.booth_evening import ANA, BOOTH, CLAIMS, EVA, KEYS, ROSA, STRANGER, Evening, good_reader
 from tests.browser.accessibility import violations
 from tests.browser.booth_page import (
     busy_evening,
     choose,
     complaints_of,
+    hold,
     measure,
     served,
     type_on_keypad,
@@ -78,13 +80,12 @@ def test_every_step_of_receiving_and_the_lock_fit(
     evening.tap(ANA)
     evening.tap(KEYS[0])
     evening.booth.edit_draft(plate="ABCD123456", phone="+4915123456789", claim_tag=CLAIMS[0])
-    for step in ("plate", "phone", "claim", "check"):
+    for step in ("plate", "phone", "damage", "details", "check"):
         page.goto(f"{url}/receive/{step}")
         measure(page, step)
-    evening.booth.edit_draft(claim_tag="", no_phone=True)
-    for step in ("claim", "check"):
-        page.goto(f"{url}/receive/{step}")
-        measure(page, f"{step} without phone and tag")
+    evening.booth.edit_draft(claim_tag="", no_phone=True, no_damage=True)
+    page.goto(f"{url}/receive/check")
+    measure(page, "check without phone and tag")
     assert complaints.lines == []
 
 
@@ -117,7 +118,7 @@ def test_no_screen_shuts_anybody_out(
 ) -> None:
     evening, screens = busy_evening(tmp_path)
     evening.tap(KEYS[8])
-    steps = {step: f"/receive/{step}" for step in ("plate", "phone", "claim", "check")}
+    steps = {step: f"/receive/{step}" for step in RECEIVE_STEPS}
     found: dict[str, list[str]] = {}
     with served(evening.booth) as url:
         page = chromium_pages.open()
@@ -149,10 +150,15 @@ def test_a_car_goes_all_the_way_by_taps_and_buttons(
     type_on_keypad(page, "61234567")
     expect(page.locator("#readback")).to_contain_text("4 5 6 7")
     page.click("text=Siguiente")
-    expect(page.locator("h1")).to_have_text("Tarjeta del cliente")
-    evening.tap(CLAIMS[0])
+    expect(page.locator("h1")).to_have_text("Daños")
+    page.click("text=Frente")
+    expect(page.locator(".zone.scratch")).to_contain_text("Rayón")
+    page.click("text=Siguiente")
+    expect(page.locator("h1")).to_have_text("Detalles")
+    page.click("text=Rojo")
+    page.click("text=Siguiente")
     expect(page.locator("h1")).to_have_text("Revise y guarde")
-    page.click("text=Guardar")
+    evening.tap(CLAIMS[0])
     expect(page.locator(".toast").first).to_contain_text("H-0001 guardado")
     expect(page.locator("h1")).to_have_text("H-0001")
     evening.meet()
@@ -185,8 +191,8 @@ def test_a_car_goes_all_the_way_by_taps_and_buttons(
     evening.tap(KEYS[0])
     expect(page.locator(".readplate b")).to_have_text("AB1234")
     type_on_keypad(page, evening.code())
-    page.click("button:has-text('Entregar')")
-    expect(page.locator(".toast").first).to_contain_text("H-0001 entregado")
+    hold(page, "Entregar")
+    expect(page.locator(".toast").first).to_contain_text("Entregado: H-0001")
     expect(page.locator(".empty .big")).to_have_text("No hay carros pedidos")
     assert complaints.lines == []
 
@@ -239,7 +245,7 @@ def test_a_real_keyboard_works_and_so_does_erasing(
     page.keyboard.type("61234567")
     page.keyboard.press("Enter")
 
-    expect(page.locator("h1")).to_have_text("Tarjeta del cliente")
+    expect(page.locator("h1")).to_have_text("Daños")
     draft = evening.booth.draft()
     assert draft is not None
     assert draft.phone == "+50761234567"
@@ -264,9 +270,10 @@ def test_a_wrong_code_stays_on_the_screen_with_words(
 ) -> None:
     page = chromium_page
     visit_id = evening.ready()
+    evening.tap(KEYS[0])
     page.goto(f"{url}/hand-over/{visit_id}")
     type_on_keypad(page, f"{(int(evening.code()) + 1) % 10_000:04d}")
-    page.click("button:has-text('Entregar')")
+    hold(page, "Entregar")
 
     expect(page.locator("[role=alert]")).to_contain_text("Código incorrecto")
     expect(page).to_have_url(re.compile(rf"/hand-over/{visit_id}$"))
@@ -285,6 +292,21 @@ def test_an_idle_screen_locks_and_hides_the_plates(
 
     expect(page.locator("h1")).to_have_text("Acerque su credencial")
     assert "AB1234" not in page.content()
+
+
+def test_a_request_from_elsewhere_is_told_on_a_locked_screen_too(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page = chromium_page
+    visit_id = evening.parked()
+    evening.clock.advance(91)
+    page.goto(url)
+    expect(page.locator("h1")).to_have_text("Acerque su credencial")
+    evening.tap(ROSA, evening.lot)
+    evening.lot.request_car(visit_id, BOOTH)
+    evening.meet()
+
+    expect(page.locator("#toasts")).to_have_text("Pedidos nuevos: 1")
 
 
 def test_the_badge_follows_the_reader_without_a_reload(
@@ -307,9 +329,9 @@ def test_language_and_light_change_at_once_and_stay(
 ) -> None:
     page = chromium_page
     evening.tap(ANA)
-    page.goto(f"{url}/status")
+    page.goto(f"{url}/settings")
     page.click("button:has-text('English')")
-    expect(page.locator("h1")).to_have_text("Status")
+    expect(page.locator("h1")).to_have_text("Settings")
     page.click("button:has-text('Day')")
     expect(page.locator("#frame")).to_have_attribute("data-theme", "day")
     expect(page.locator("html")).to_have_attribute("data-stream", "open")
@@ -344,9 +366,11 @@ def test_without_javascript_a_car_is_received_by_plain_forms(
     page.fill("#plate", "AB1234")
     page.click("button:has-text('Siguiente')")
     page.click("button:has-text('Sin teléfono')")
-    page.click("text=Sin tarjeta")
-    page.click("button:has-text('Guardar')")
+    page.click("button:has-text('Sin daños')")
+    page.click("button:has-text('Siguiente')")
+    page.click("button:has-text('Guardar sin tarjeta')")
 
-    expect(page.locator("h1")).to_have_text("H-0001")
+    expect(page.locator("h1 b")).to_have_text("H-0001")
+    page.click("text=Listo")
     page.click("text=Llevar al lote")
     expect(page.locator(".chip")).to_have_text("EN CAMINO")

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from server.demo.evening import code_on
 from server.demo.show import MANAGER, PASSWORD, Show
+from tests.browser.booth_page import hold
 from tests.chromium import Pages
 from tests.one_car import OneCar, first_port, until
 
@@ -45,6 +46,7 @@ def test_a_car_comes_and_goes_by_clicks_and_taps(show: Show, chromium_pages: Pag
     car.tap("santa-ana", car.badge("luis"))
     expect(lot.get_by_text("H-0001").first).to_be_visible(timeout=SOON_MS)
     car.tap("santa-ana", car.key_tag)
+    _accept_the_stall(lot)
 
     _ask_for(phone, "bovedas")
     expect(lot.get_by_text("Las Bóvedas").first).to_be_visible(timeout=SOON_MS)
@@ -56,6 +58,13 @@ def test_a_car_comes_and_goes_by_clicks_and_taps(show: Show, chromium_pages: Pag
 
     _hand_over(car, bovedas, phone)
     _look_at_the_day(show, chromium_pages)
+
+
+def _accept_the_stall(lot: Page) -> None:
+    expect(lot).to_have_url(re.compile("/park$"), timeout=SOON_MS)
+    expect(lot.locator("h1")).to_contain_text("H-0001")
+    lot.get_by_role("link", name="Está bien").click()
+    expect(lot).to_have_url(re.compile("/queue$"))
 
 
 def _taken(car: OneCar, lot: Page) -> bool:
@@ -89,12 +98,14 @@ def _receive(car: OneCar, booth: Page, board: Page) -> None:
     expect(booth).to_have_url(re.compile("/receive/phone$"))
     _type(booth, car.phone.removeprefix("+507"))
     booth.locator(".bar .first").click()
-    expect(booth).to_have_url(re.compile("/receive/claim$"))
-    car.tap("herrera", car.claim_tag)
-    expect(booth).to_have_url(re.compile("/receive/check$"), timeout=SOON_MS)
-    expect(booth.get_by_text(car.plate)).to_be_visible()
+    expect(booth).to_have_url(re.compile("/receive/damage$"))
     booth.locator(".bar .first").click()
-    expect(booth).to_have_url(re.compile("/tickets/"))
+    expect(booth).to_have_url(re.compile("/receive/details$"))
+    booth.locator(".bar .first").click()
+    expect(booth).to_have_url(re.compile("/receive/check$"))
+    expect(booth.get_by_text(car.plate)).to_be_visible()
+    car.tap("herrera", car.claim_tag)
+    expect(booth).to_have_url(re.compile("/tickets/"), timeout=SOON_MS)
     expect(booth.get_by_text("H-0001").first).to_be_visible()
 
 
@@ -105,8 +116,8 @@ def _type(page: Page, text: str) -> None:
 
 def _ask_for(phone: Page, booth_id: str) -> None:
     phone.locator(f'[name="booth_id"][value="{booth_id}"]').check(force=True)
-    phone.locator('form[action*="/request"] button').first.click()
-    expect(phone.get_by_text("Las Bóvedas").first).to_be_visible()
+    phone.get_by_role("button", name="Pedir mi carro").click()
+    expect(phone.locator("h1")).to_have_text("Su carro está pedido")
 
 
 def _hand_over(car: OneCar, booth: Page, phone: Page) -> None:
@@ -114,7 +125,7 @@ def _hand_over(car: OneCar, booth: Page, phone: Page) -> None:
     until(lambda: _opened(car, booth), "the key opens the hand-over")
     expect(booth.get_by_text(car.plate)).to_be_visible()
     _type(booth, code)
-    booth.locator(".bar .first").click()
+    hold(booth, "Entregar")
     expect(booth).to_have_url(re.compile("/queue$"))
 
 

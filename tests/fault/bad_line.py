@@ -174,6 +174,7 @@ class BadLine:
         until(lambda: self.screen.show("/receive").path == "/receive/plate", "a plate is wanted")
         self.screen.fill("/receive/plate", {"plate": f"CD{self.cars:04d}"})
         self.screen.fill("/receive/phone", {"phone": "61234567"})
+        self.screen.fill("/receive/damage", {"none": "1"})
         page = self.screen.fill("/receive/check", {})
         assert page.path.startswith("/tickets/")
         return page.path.removeprefix("/tickets/")

@@ -178,6 +178,7 @@ class FiveBooths:
         """Key tag, claim tag, gone."""
         self.tap(booth_id, ANA)
         booth = self.stations[booth_id]
+        self.tap(booth_id, car.key)
         booth.hand_over(car.visit_id, states.PROOF_CLAIM_TAG, claim_tag=car.claim)
 
     # The cloud.

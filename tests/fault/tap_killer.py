@@ -94,8 +94,7 @@ def ready(station: Station, clock: FakeClock) -> None:
 def opened(station: Station, clock: FakeClock) -> None:
     """Somebody is signed in and the car's hand-over is open."""
     tap(station, clock, ANA)
-    for visit in station._mirror.visits():
-        station.focus("hand_over", visit.id)
+    tap(station, clock, KEY_1)
 
 
 def taken_again(station: Station, clock: FakeClock) -> str | None:

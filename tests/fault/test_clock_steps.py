@@ -14,6 +14,7 @@ from schemas import states
 from schemas.handover_code import code_at
 from server.models import PromiseRow, VisitRow
 from tests.fault.wrong_clock import EVENING, WrongClock, wrong_clock
+from tests.visit_story import key_tag
 
 HOUR = timedelta(hours=1)
 WRONG = {
@@ -141,6 +142,7 @@ def test_the_drivers_code_and_the_times_on_the_screen_do_not_step_with_the_wall(
     status = scene.station.status()
     assert status.oldest_unsent_age_s in (None, 0)
     scene.tap("em4100:0A00000001")
+    scene.tap(key_tag(scene.cars))
     code = code_at(terms.code_key, scene.now)
     card = scene.station.hand_over(visit_id, states.PROOF_CODE, code=code)
     assert card.state == states.HANDED_OVER

@@ -153,6 +153,7 @@ class WrongClock:
     def hand_over(self, visit_id: str) -> None:
         """Against its claim tag."""
         self.tap(ANA)
+        self.tap(key_tag(self.cars))
         claim = claim_tag(self.cars)
         self.station.hand_over(visit_id, states.PROOF_CLAIM_TAG, claim_tag=claim)
         self._note()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from schemas import events, states
-from server.models import EventRow, MessageRow, PlaceRow, VisitRow
+from server.models import EventRow, MessageRow, MoveRow, PlaceRow, PlannerStateRow, VisitRow
 from server.outbox import DROPPED, QUEUED, UNKNOWN
 from tests.manager_evening import DATE, Evening, play_evening, signed_in
 from tests.visit_story import MANAGER
@@ -326,3 +326,22 @@ def test_the_list_of_open_visits_is_cut_and_says_so(
     rows = evening.database.read(lambda session: session.scalars(select(VisitRow)).all())
     assert sum(row.is_open for row in rows) == 5
     assert evening.now - evening.story.visits[0].row().received_at > timedelta(hours=1)
+
+
+def test_a_planner_that_fails_shows_on_the_day_and_each_drive_says_why(
+    evening: Evening, client: FlaskClient
+) -> None:
+    assert 'id="planner"' not in client.get(DAY).text
+    with evening.database.engine.begin() as connection:
+        connection.execute(
+            insert(PlannerStateRow).values(part="search", fault="late", since_at=evening.now)
+        )
+        visit_id = connection.scalar(select(MoveRow.visit_id).where(MoveRow.state == "open"))
+        told = {"runner_id": "rosa", "why": "on_the_way", "why_place_id": "bolivar"}
+        connection.execute(update(MoveRow).where(MoveRow.visit_id == visit_id).values(told))
+        code = connection.scalar(select(VisitRow.code).where(VisitRow.id == visit_id))
+    page = client.get(DAY).text
+    assert "The planner does not do its work" in page
+    assert "The steady search: too slow since" in page
+    page = client.get(f"/manage/visits/{visit_id}").text
+    assert f"Takes {code} because it is on the way back from Plaza Bolívar." in page

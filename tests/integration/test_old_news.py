@@ -21,9 +21,10 @@ def test_ready_is_not_sent_when_the_car_is_no_longer_ready(office: Office) -> No
     visit.ready("bolivar")
     visit.take("lote-norte")
 
-    assert office.send() == 0
-    message = office.messages()[1]
-    assert (message.status, message.fault) == ("dropped", "no_longer_true")
+    assert office.send() == 1
+    sent = ("received", "sent"), ("ready", "dropped"), ("reparked", "sent")
+    assert office.statuses() == list(sent)
+    assert office.messages()[1].fault == "no_longer_true"
 
 
 def test_nothing_is_sent_about_a_visit_that_is_over(office: Office) -> None:

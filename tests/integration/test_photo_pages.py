@@ -80,7 +80,7 @@ def test_the_drivers_page_leads_to_the_photos(stage: PhotoStage, driver: FlaskCl
     page = driver.get(link(stage), headers={"Accept-Encoding": "gzip"})
 
     html = gzip.decompress(page.data).decode()
-    assert "Fotos del carro (3)" in html
+    assert "Estado y fotos del carro (3)" in html
     assert link(stage, "/photos") in html
     assert len(page.data) <= 12_000
     assert "<img" not in html
@@ -173,7 +173,7 @@ def test_a_tap_of_the_claim_card_opens_the_photos_too(
     assert driver.get(f"/t/{CARD}/photos").status_code == 410
     driver.set_cookie("valet_tap", token, path="/t")
 
-    assert "Fotos del carro (3)" in driver.get(f"/t/{CARD}").text
+    assert "Estado y fotos del carro (3)" in driver.get(f"/t/{CARD}").text
     page = driver.get(f"/t/{CARD}/photos")
     assert f"/t/{CARD}{image(1)}" in page.text
     assert driver.get(f"/t/{CARD}{image(1)}").data == jpeg(seed=1)

@@ -231,6 +231,23 @@ def test_a_busy_sqlite_file_is_tried_again(
     database.close()
 
 
+def test_the_threads_of_a_process_wait_for_each_other_and_find_nothing_busy(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "_BUSY_TIMEOUT_MS", 0)
+    database, waits = Database(sqlite_url), list[float]()
+    monkeypatch.setattr("server.database.time.sleep", waits.append)
+
+    def write_often() -> None:
+        for turn in range(20):
+            write = database.note if turn % 2 else database.write
+            write(lambda session: session.execute(text("DELETE FROM visits")))
+
+    at_once(*[write_often] * 4)
+    assert waits == []
+    database.close()
+
+
 def test_what_is_not_transient_is_raised_at_once_and_what_stays_so_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

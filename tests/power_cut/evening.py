@@ -61,6 +61,7 @@ class Evening:
         self._note()
         kit.tap(KEY_1)
         self._note()
+        kit.tap(KEY_1)
         kit.station.hand_over(card.visit_id, "claim_tag", claim_tag=CLAIM_1)
         self._note()
         if has_cloud:

@@ -172,6 +172,7 @@ class Shift:
         return self._kit.station.request_car(self._visit_id, HERRERA)
 
     def _hand_over(self) -> object:
+        self._kit.tap(KEY_1)
         hand_over = self._kit.station.hand_over
         return hand_over(self._visit_id, "claim_tag", claim_tag=CLAIM_1)
 

@@ -10,9 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import states
-from server.dispatch.first_come import plan
-from server.dispatch.snapshot import Job, Snapshot
+from server.dispatch import first_come
+from server.dispatch.plan import Job
+from server.dispatch.snapshot import Snapshot
 from tests.snapshots import HANDLING_S, NOW, PLACES, park, retrieve, runner, snapshot
+
+
+def plan(seen: Snapshot) -> list[Job]:
+    """The yardstick's jobs."""
+    return list(first_come.plan(seen).jobs)
+
 
 PLACE = st.sampled_from(PLACES)
 BOOTH = st.sampled_from(("bolivar", "herrera"))

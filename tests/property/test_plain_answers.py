@@ -90,9 +90,12 @@ good_terms = st.fixed_dictionaries(
                 "to_place_id": texts,
                 "runner_id": maybe_texts,
                 "why": maybe_texts,
+                "why_place_id": maybe_texts,
+                "to_stall": maybe_texts,
             }
         ),
         "tag_shared": st.booleans(),
+        "link": st.none() | st.from_regex(r"[A-Za-z0-9_-]{1,64}\Z", fullmatch=True),
     }
 )
 

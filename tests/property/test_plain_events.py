@@ -63,13 +63,17 @@ DATA: dict[str, dict[str, Any]] = {
         "guest": {"ref": UUID, "digest": "0" * 64},
         "language": "es",
         "claim_url": None,
+        "hook": 7,
     },
     events.VISIT_REQUESTED: {"booth_id": "bolivar", "wanted_at": None, "source": "booth"},
     events.VISIT_REQUEST_CANCELLED: {"source": "driver"},
     events.CAR_TAKEN: {"move": states.PARK, "to_place_id": "lote-norte"},
-    events.CAR_PARKED: {"stall": "12"},
-    events.CAR_READY: {},
+    events.CAR_PARKED: {"stall": "12", "hook": 12},
+    events.CAR_READY: {"hook": None},
     events.VISIT_HANDED_OVER: {"proof": "code", "reason": None, "claim_url": None},
+    events.VISIT_CALLED: {"number": 2},
+    events.SHIFT_PAUSED: {},
+    events.SHIFT_RESUMED: {},
 }
 
 

@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 from schemas import events, states
 from schemas.visit import Fact, fold
 from tests.visit_facts import (
+    called,
     cancelled,
+    delayed,
     handed_over,
     parked,
     ready,
     received,
+    reported,
     requested,
     resolved,
     taken,
+    unclaimed,
 )
 
 BOOTHS = ("herrera", "bolivar")
@@ -33,6 +37,10 @@ LATER_FACTS = st.one_of(
     st.builds(handed_over, STEPS, _booth, st.sampled_from(states.PROOFS)),
     st.builds(resolved, STEPS, st.sampled_from(tuple(states.CAR)), _place),
     st.builds(received, st.integers(1, 3), _booth),
+    st.builds(called, STEPS, st.integers(1, 2), _booth),
+    st.builds(delayed, STEPS, st.sampled_from((5, 10))),
+    st.builds(reported, STEPS, st.sampled_from(states.INCIDENTS), is_over=st.booleans()),
+    st.builds(unclaimed, STEPS, _place),
 )
 
 

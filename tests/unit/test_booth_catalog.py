@@ -15,36 +15,69 @@ import booth_ui
 import reader_agent
 import schemas
 from booth_ui import ticket_actions
-from booth_ui.card_view import FACT_TYPES, HELD_REASONS
+from booth_ui.card_view import FACT_TYPES, HELD_REASONS, WHYS
 from booth_ui.desk import TRANSLATIONS
 from booth_ui.reader_words import FAMILIES, FAULTS
 from booth_ui.screens.hand_over import REASONS
+from booth_ui.screens.incident import ENDINGS
+from booth_ui.screens.receive import COUNTRIES
 from booth_ui.screens.receive import STEPS as RECEIVE_STEPS
 from booth_ui.screens.resolve import REASONS as RESOLVE_REASONS
 from booth_ui.screens.status import PROBLEMS
 from booth_ui.screens.tags import REASONS as TAG_REASONS
 from booth_ui.ticket_steps import STEPS
+from booth_ui.viewer import CHOICES
 from reader_agent import enrol_plan
+from reader_agent.closing import STEPS as CLOSING_STEPS
 from reader_agent.enrol_plan import ENROLL_KEYS
+from reader_agent.incidents import DETAILS
+from reader_agent.key_board import SAID as ALARM_KEYS
+from reader_agent.key_check import SAID as CHECK_KEYS
 from reader_agent.tag_office import GROUPS
 from reader_agent.tap_rule import TAP_KEYS
+from reader_agent.waiting import RUNGS
 from schemas import states
 from schemas.catalog import LANGUAGES, Catalog
-from schemas.district import TAG_LOST, TAG_STATUSES
+from schemas.district import ROLES, TAG_LOST, TAG_STATUSES
 from schemas.problems import HTTP_STATUS
+from schemas.reception import COLOURS, DAMAGES, HANDLING, ZONES
 
 UI = Path(booth_ui.__file__).parent
 KEY = re.compile(r"""["']([a-z][a-z_]*\.[a-z][a-z_]*[a-z])["']""")
 # What looks like a key and is none: file names and the names of routes.
-NO_KEYS = {"icons.html", "forms.html", "rows.html", "base.html", "booth.css", "booth.js"}
+NO_KEYS = {
+    *("icons.html", "forms.html", "rows.html", "base.html"),
+    *("booth.css", "booth.js", "board.js"),
+}
 # They have nothing to do with a screen; their dotted names are log lines and files.
 NO_SCREENS = {"build_assets.py", "run.py"}
 ENROLL_STEPS = set(enrol_plan.STEPS) - {enrol_plan.DONE}
-ROUTES = {"watch.watch", "watch.alive", "settings.change", "receive.keep_typing", "lock.lock"}
+ROUTES = {
+    *("watch.watch", "watch.alive", "settings.change", "receive.keep_typing"),
+    "board.board",
+    *("lock.lock", "lock.choose_person", "lock.ask_pin", "lock.open_with_pin"),
+}
 
 # Keys that are put together from a name, one by one.
 DYNAMIC = {
-    *(f"nav.{name}" for name in ("queue", "search", "status")),
+    *(f"nav.{name}" for name in ("queue", "search", "status", "keys", "shift")),
+    *(f"mark.{name}" for name in RUNGS),
+    *(f"why.{name}" for name in WHYS),
+    *(f"role.{name}" for name in ROLES),
+    *(f"delay.reason_{name}" for name in states.DELAY_REASONS),
+    *(f"closing.step_{name}" for name in CLOSING_STEPS),
+    *(f"incident.{part}{name}" for part in ("", "ask_", "next_") for name in states.INCIDENTS),
+    *(f"detail.{name}" for names in DETAILS.values() for name in names),
+    *(f"settled.{name}" for names in ENDINGS.values() for name in names),
+    *CHECK_KEYS,
+    *ALARM_KEYS,
+    *(f"country.{name}" for name in COUNTRIES),
+    *(f"zone.{name}" for name in ZONES),
+    *(f"damage.{name}" for name in DAMAGES),
+    *(f"colour.{name}" for name in COLOURS),
+    *(f"handling.{name}" for name in HANDLING),
+    *(f"settings.{name}" for name in CHOICES),
+    *(f"settings.{name}_{value}" for name, values in CHOICES.items() for value in values),
     *(f"badge.storage_{name}" for name in ("full", "fault")),
     *(f"storage.{name}" for name in ("ok", "full", "fault")),
     *(f"station_problem.{name}" for name in (*PROBLEMS, "other")),
@@ -63,7 +96,7 @@ DYNAMIC = {
     *(f"ending.{name}" for name in (states.AT_BOOTH, states.READY, states.PARKED)),
     f"ending.{states.HANDED_OVER}",
     *(f"fact.{name.partition('.')[2]}" for name in FACT_TYPES),
-    *(f"done.{name}" for name in ("take", "ready", "cancel_request")),
+    *(f"done.{name}" for name in ("take", "ready", "cancel_request", "call")),
     *(f"do.{name}_to" for name in ("take", "take_back")),
     *(f"tag_group.{name}" for name in (*GROUPS, TAG_LOST)),
     *(f"tag_kind.{name}" for name in GROUPS),
@@ -162,7 +195,7 @@ def test_whatever_the_station_refuses_is_said_in_words(language: str) -> None:
 def test_what_is_said_of_a_tap_uses_only_what_the_station_gives(language: str) -> None:
     words = words_of(language)
 
-    said = TAP_KEYS | ENROLL_KEYS
+    said = TAP_KEYS | ENROLL_KEYS | CHECK_KEYS | ALARM_KEYS
     assert {key for key, names in said.items() if places_in(words[key]) - set(names)} == set()
 
 
@@ -170,7 +203,11 @@ def test_a_problem_says_no_code_and_needs_no_values() -> None:
     problems = {key: text for key, text in words_of("es").items() if key.startswith("problem.")}
 
     with_places = {key for key, text in problems.items() if places_in(text)}
-    assert with_places == {"problem.bad_code_left", "problem.tag_in_use_by"}
+    assert with_places == {
+        "problem.bad_code_left",
+        "problem.tag_in_use_by",
+        "problem.wrong_pin_left",
+    }
     assert [key for key, text in problems.items() if "_" in text] == []
 
 

@@ -143,6 +143,27 @@ def test_a_tap_that_opens_a_screen_brings_its_address(evening: Evening) -> None:
     assert told["words"] == "Llave K-01 leída. Escriba la placa."
 
 
+def test_a_stream_that_comes_back_says_where_a_tap_has_led_meanwhile(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    def first_of_a_stream() -> dict[str, str]:
+        message = next(iter(screen.get("/watch").iter_encoded())).decode()
+        told: dict[str, str] = json.loads(message.partition("data: ")[2])
+        return told
+
+    visit_id = evening.ready()
+    page = screen.get("/queue").get_data(as_text=True)
+    assert f'data-focus="{first_of_a_stream()["focus"]}"' in page
+    evening.tap(KEYS[0])
+
+    told = first_of_a_stream()
+
+    assert told["path"] == f"/hand-over/{visit_id}"
+    assert f'data-focus="{told["focus"]}"' not in page
+    page = screen.get(told["path"]).get_data(as_text=True)
+    assert f'data-focus="{told["focus"]}"' in page
+
+
 def test_a_tag_that_was_not_read_well_is_asked_for_again(evening: Evening) -> None:
     listening = evening.booth.feed.subscribe()
 

@@ -94,6 +94,9 @@ def test_the_head_says_place_person_time_and_connection(
         ({"unsent": 2}, "good", "badge.sending"),
         ({"online": False}, "warn", "badge.offline"),
         ({"online": False, "unsent": 7}, "warn", "badge.offline_unsent"),
+        ({"online": False, "unsent": 7, "oldest_unsent_age_s": 720}, "warn", "badge.offline_since"),
+        ({"unsent": 2, "oldest_unsent_age_s": 59}, "good", "badge.sending"),
+        ({"unsent": 2, "oldest_unsent_age_s": 60}, "warn", "badge.sending_since"),
         ({"clock_synced": False}, "bad", "badge.clock"),
         ({"is_disk_low": True}, "bad", "badge.disk_low"),
         ({"storage": "full", "online": False}, "bad", "badge.storage_full"),
@@ -109,6 +112,22 @@ def test_the_badge_says_the_most_urgent_thing(
     badge = badge_of(replace(good, **changes))  # type: ignore[arg-type]
 
     assert (badge.level, badge.key) == (level, key)
+
+
+def test_the_head_tells_how_much_waits_for_how_long_and_what_is_broken_beside_it(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    lost = replace(good_reader(), port=PortHealth("lost"))
+    evening.booth.attach_readers(lambda: [lost])
+    evening.tap(ANA)
+    for _ in range(2):
+        evening.booth.uplink.failed("no_network")
+    evening.clock.advance(80)
+
+    shown = text_of(screen.get("/queue"))
+
+    assert "Lector sin conexión" in shown
+    assert "Sin red · 1 por enviar · 80 s" in shown
 
 
 def test_a_reader_whose_port_is_gone_turns_the_badge_red(evening: Evening) -> None:
@@ -212,6 +231,21 @@ def test_the_light_follows_the_hour_until_somebody_chooses(
     assert 'data-theme="night"' in screen.get("/queue").get_data(as_text=True)
     screen.post("/settings", data={"theme": "day", "back": "/queue"})
     assert 'data-theme="day"' in screen.get("/queue").get_data(as_text=True)
+    screen.post("/settings", data={"theme": "auto", "back": "/queue"})
+    assert 'data-theme="night"' in screen.get("/queue").get_data(as_text=True)
+    evening.clock.advance(12 * 3600)
+    assert 'data-theme="day"' in screen.get("/queue").get_data(as_text=True)
+
+
+def test_the_buttons_stand_where_the_thumb_is(screen: FlaskClient, evening: Evening) -> None:
+    evening.tap(ANA)
+    assert 'data-hand="right"' in screen.get("/settings").get_data(as_text=True)
+
+    screen.post("/settings", data={"hand": "left", "back": "/settings"})
+
+    page = screen.get("/settings").get_data(as_text=True)
+    assert 'data-hand="left"' in page
+    assert 'name="hand" value="left" aria-pressed="true"' in page
 
 
 @pytest.mark.parametrize("back", ["//evil.example/", "/\\evil.example", "https://evil.example", ""])

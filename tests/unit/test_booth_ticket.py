@@ -141,18 +141,25 @@ def test_a_ticket_that_is_not_here_says_so(screen: FlaskClient, evening: Evening
 def test_the_code_hands_the_car_over(screen: FlaskClient, evening: Evening) -> None:
     visit_id = evening.ready()
     page = text_of(screen.get(f"/hand-over/{visit_id}"))
+    assert "Acerque la llave al lector" in page
+    refused = screen.post(f"/hand-over/{visit_id}", data={"token": "early", "code": evening.code()})
+    assert refused.status_code == 409
+    evening.tap(KEYS[0])
+    page = text_of(screen.get(f"/hand-over/{visit_id}"))
     assert "Lea la placa en voz alta AB1234" in page
 
     answer = submit(screen, f"/hand-over/{visit_id}", code=evening.code())
 
     assert answer.location == "/queue"
     assert evening.booth.card(visit_id).state == "handed_over"
+    assert "Pida la tarjeta C-01" in text_of(screen.get("/queue"))
 
 
 def test_a_wrong_code_is_refused_and_a_double_tap_of_it_counts_once(
     screen: FlaskClient, evening: Evening
 ) -> None:
     visit_id = evening.ready()
+    evening.tap(KEYS[0])
     wrong = f"{(int(evening.code()) + 1) % 10_000:04d}"
     form = {"token": token_of(screen.get(f"/hand-over/{visit_id}")), "code": wrong}
     answers = [screen.post(f"/hand-over/{visit_id}", data=form) for _ in range(10)]
@@ -168,6 +175,7 @@ def test_too_many_wrong_codes_lock_the_code_and_say_what_else_there_is(
     screen: FlaskClient, evening: Evening
 ) -> None:
     visit_id = evening.ready()
+    evening.tap(KEYS[0])
     wrong = f"{(int(evening.code()) + 1) % 10_000:04d}"
     answers = [submit(screen, f"/hand-over/{visit_id}", code=wrong) for _ in range(5)]
 
@@ -179,10 +187,39 @@ def test_the_claim_tag_hands_over_what_is_on_the_screen(
     screen: FlaskClient, evening: Evening
 ) -> None:
     visit_id = evening.ready()
+    evening.tap(KEYS[0])
     screen.get(f"/hand-over/{visit_id}")
 
     evening.tap(CLAIMS[0])
 
+    assert evening.booth.card(visit_id).state == "handed_over"
+
+
+def test_the_claim_tag_of_another_car_stops_everything(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    visit_id = evening.ready()
+    evening.tap(KEYS[0])
+    outcome = evening.tap(CLAIMS[7])
+    assert outcome.screen == "stop"
+
+    page = screen.get(f"/hand-over/{visit_id}/stop")
+    assert "ALTO No entregue H-0001" in text_of(page)
+    evening.tap(CLAIMS[0])
+    assert evening.booth.card(visit_id).state == "ready"
+
+
+def test_the_number_of_the_key_serves_when_its_tag_does_not_read(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    visit_id = evening.ready()
+    page = screen.get(f"/hand-over/{visit_id}")
+    wrong = {"token": token_of(page), "key": "9"}
+    assert "No lo entregue" in text_of(screen.post(f"/hand-over/{visit_id}/key", data=wrong))
+    token = token_of(screen.get(f"/hand-over/{visit_id}"))
+    shown = screen.post(f"/hand-over/{visit_id}/key", data={"token": token, "key": "1"})
+    assert shown.location == f"/hand-over/{visit_id}"
+    submit(screen, f"/hand-over/{visit_id}", code=evening.code())
     assert evening.booth.card(visit_id).state == "handed_over"
 
 

@@ -113,6 +113,11 @@ def test_what_a_newer_writer_adds_is_passed_over() -> None:
     assert read_event({**BODY, "colour": "red", "data": {"stall": "1", "floor": 2}}).seq == 7
 
 
+@pytest.mark.parametrize("about", ["language", "plan", "problem", "rating", "shared", "nothing"])
+def test_what_a_driver_said_holds_what_it_is_about(about: str) -> None:
+    assert fault_of(type=events.VISIT_TOLD, data={"about": about}).code == "bad_fields"
+
+
 @pytest.mark.parametrize("kind", events.VISIT_TYPES)
 def test_every_event_of_a_visit_names_the_visit_and_its_step(kind: str) -> None:
     data = {
@@ -125,6 +130,16 @@ def test_every_event_of_a_visit_names_the_visit_and_its_step(kind: str) -> None:
         events.VISIT_PHOTOGRAPHED: {
             "photos": [{"sha256": "a" * 64, "bytes": 1, "media_type": "image/jpeg"}]
         },
+        events.VISIT_CALLED: {"number": 1},
+        events.VISIT_DELAYED: {"minutes": 10, "reason": "rain"},
+        events.VISIT_REPORTED: {
+            "kind": "damage",
+            "is_over": False,
+            "is_own": True,
+            "details": ["front"],
+        },
+        events.VISIT_UNCLAIMED: {"bag": "41"},
+        events.VISIT_TOLD: {"about": "car_ok"},
     }.get(kind, {})
     assert read_event({**BODY, "type": kind, "data": data}).visit_id == VISIT
     for change in ({"visit_id": None}, {"step": 0}):

@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 
 from schemas import events, states
 from server import outbox
+from server.dispatch.plan import WHYS
 from server.manager.day_csv import COLUMNS
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
@@ -61,6 +62,7 @@ def test_every_key_that_a_page_or_a_route_names_has_words() -> None:
         ("source", ("wall", "anchored", "received")),
         ("key", (states.GUEST, states.HOOK, states.PERSON)),
         ("csv", COLUMNS),
+        ("why", WHYS),
         ("month", [str(month) for month in range(1, 13)]),
         ("weekday", [str(day) for day in range(1, 8)]),
     ],

@@ -252,6 +252,7 @@ def test_a_copy_of_a_secure_tag_hands_nothing_over_whatever_else_it_says(
     visit_id = ready_car(kit)
     secure_claim(kit)
     kit.station.focus("hand_over", visit_id)
+    kit.tap(KEY_1)
     assert kit.tap(CLAIM_1, text=text).key == "problem.card_unproven"
     assert kit.station.card(visit_id).state == "ready"
 
@@ -260,6 +261,7 @@ def test_what_a_claim_tag_said_goes_to_the_cloud_with_the_hand_over(kit: Station
     visit_id = ready_car(kit)
     secure_claim(kit)
     kit.station.focus("hand_over", visit_id)
+    kit.tap(KEY_1)
     url = "https://v.example/t?picc_data=00&cmac=11"
     assert kit.tap(CLAIM_1, text=url).event_type == "visit.handed_over"
     assert kit.recorded()[-1]["data"]["claim_url"] == url

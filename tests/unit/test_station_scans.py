@@ -55,15 +55,17 @@ def with_radio(kit: StationKit, **more: str) -> None:
 def test_a_drivers_code_hands_over_the_car_that_is_on_the_screen(kit: StationKit) -> None:
     visit_id = ready_car(kit)
     kit.station.focus("hand_over", visit_id)
+    assert scan(kit, encode("H-0001", digits_of(kit))).key == "tap.key_first"
+    kit.tap(KEY_1)
     outcome = scan(kit, encode("H-0001", digits_of(kit)))
     assert (outcome.key, outcome.event_type) == ("tap.handed_over", "visit.handed_over")
     data = kit.recorded()[-1]["data"]
-    assert data == {"proof": "code", "reason": None, "opened_by": "ticket"}
+    assert data == {"proof": "code", "reason": None, "opened_by": "key_tag"}
 
 
 def test_wrong_digits_are_counted_as_typed_ones_are(kit: StationKit) -> None:
-    visit_id = ready_car(kit)
-    kit.station.focus("hand_over", visit_id)
+    ready_car(kit)
+    kit.tap(KEY_1)
     outcomes = [scan(kit, encode("H-0001", digits_of(kit, wrong=True))) for _ in range(5)]
     assert [outcome.key for outcome in outcomes] == [
         *["problem.bad_code_left"] * 4,
@@ -71,7 +73,7 @@ def test_wrong_digits_are_counted_as_typed_ones_are(kit: StationKit) -> None:
     ]
     assert outcomes[0].values == {"left": 4}
     kit.tap(ANA)
-    kit.station.focus("hand_over", visit_id)
+    kit.tap(KEY_1)
     assert scan(kit, encode("H-0001", digits_of(kit))).key == "problem.code_locked"
 
 
@@ -88,7 +90,7 @@ def test_the_code_of_another_car_hands_nothing_over(kit: StationKit) -> None:
     other = kit.receive(KEY_2, plate="CD5678")
     kit.station.focus("hand_over", other.visit_id)
     outcome = scan(kit, encode("H-0001", digits_of(kit)))
-    assert (outcome.key, outcome.tone, outcome.screen) == ("tap.code_other", "error", "ticket")
+    assert (outcome.key, outcome.tone, outcome.screen) == ("tap.code_other", "error", "stop")
     assert "visit.handed_over" not in kit.types()
 
 

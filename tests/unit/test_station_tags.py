@@ -76,7 +76,7 @@ def test_a_tag_out_of_use_opens_nothing(kit: StationKit, tag: str, status: str, 
 def test_a_lost_claim_tag_proves_nothing(kit: StationKit) -> None:
     visit_id = ready_car(kit)
     lose(kit, CLAIM_1)
-    kit.station.focus("hand_over", visit_id)
+    kit.tap(KEY_1)
     assert kit.tap(CLAIM_1).key == "tap.lost"
     hand_over = kit.station.hand_over
     assert refusal_of(hand_over, visit_id, "claim_tag", claim_tag=CLAIM_1) == "tag_lost"

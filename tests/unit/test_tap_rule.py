@@ -20,6 +20,7 @@ from tests.visit_facts import (
     parked,
     ready,
     received,
+    reported,
     requested,
     taken,
 )
@@ -213,12 +214,41 @@ def test_a_claim_tag_in_use_does_not_join_a_reception() -> None:
 
 def test_a_claim_tag_completes_the_open_hand_over_of_its_car() -> None:
     tapped = _bound(AT_BOOTH, *READY, kind="claim", screen="hand_over", screen_visit_id=VISIT)
-    assert decide(tapped).act is Act.HAND_OVER
+    assert decide(replace(tapped, is_key_shown=True)).act is Act.HAND_OVER
+
+
+def test_no_claim_tag_completes_a_hand_over_whose_key_was_not_shown() -> None:
+    tapped = _bound(AT_BOOTH, *READY, kind="claim", screen="hand_over", screen_visit_id=VISIT)
+    decision = decide(tapped)
+    assert (decision.act, decision.key, decision.screen) == (Act.SAY, "tap.key_first", "hand_over")
 
 
 def test_the_claim_tag_of_another_car_completes_nothing() -> None:
     tapped = _bound(AT_BOOTH, *READY, kind="claim", screen="hand_over", screen_visit_id="other")
-    assert decide(tapped).key == "tap.claim_other"
+    decision = decide(tapped)
+    assert (decision.key, decision.screen, decision.visit_id) == (
+        "tap.claim_other",
+        "stop",
+        "other",
+    )
+
+
+def test_a_free_claim_tag_stops_the_hand_over_that_is_open() -> None:
+    tapped = replace(AT_BOOTH, kind="claim", screen="hand_over", screen_visit_id=VISIT)
+    decision = decide(tapped)
+    assert (decision.act, decision.screen, decision.visit_id) == (Act.SAY, "stop", VISIT)
+
+
+@pytest.mark.parametrize(
+    ("tapped", "facts"), [(AT_BOOTH, (received(1),)), (AT_LOT, (*PARKED, requested(4)))]
+)
+def test_a_car_that_must_not_be_driven_is_not_taken(
+    tapped: Tapped, facts: tuple[Fact, ...]
+) -> None:
+    decision = decide(_bound(tapped, *facts, reported(5, "do_not_drive")))
+    assert (decision.act, decision.key) == (Act.SAY, "tap.grounded")
+    over = reported(6, "do_not_drive", is_over=True)
+    assert decide(_bound(tapped, *facts, reported(5, "do_not_drive"), over)).act is Act.TAKE
 
 
 def test_a_claim_tag_otherwise_opens_the_ticket_of_its_car() -> None:
@@ -252,8 +282,11 @@ SCANNED = Scanned(visits=(), has_actor=True, screen="queue", screen_visit_id=Non
 
 def test_a_drivers_code_proves_only_the_car_on_the_screen() -> None:
     scanned = replace(SCANNED, visits=(_visit(*READY),), screen="hand_over")
-    assert decide_scan(replace(scanned, screen_visit_id=VISIT)).act is Act.HAND_OVER
-    assert decide_scan(replace(scanned, screen_visit_id="other")).key == "tap.code_other"
+    shown = replace(scanned, screen_visit_id=VISIT, is_key_shown=True)
+    assert decide_scan(shown).act is Act.HAND_OVER
+    assert decide_scan(replace(shown, is_key_shown=False)).key == "tap.key_first"
+    other = decide_scan(replace(scanned, screen_visit_id="other"))
+    assert (other.key, other.screen, other.visit_id) == ("tap.code_other", "stop", "other")
     assert decide_scan(replace(scanned, screen_visit_id=None)).key == "tap.ticket"
     assert decide_scan(replace(scanned, screen="ticket", screen_visit_id=VISIT)).act is Act.SAY
 

@@ -8,15 +8,17 @@ from flask import Response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from server import clock, guests
+from server import clock, guest_looks, guests
 from server.app import services
 from server.day_roots import public_key, root_on
+from server.dispatch import planner_state
 from server.district import get_place
-from server.manager.blueprint import blueprint, viewer
+from server.manager.blueprint import blueprint, person, viewer
 from server.manager.day_csv import rows_of, written
 from server.reports.card_alarms import card_alarms
 from server.reports.day import Day, day_at, day_of, parse_date
 from server.reports.day_report import DayReport, day_report
+from server.reports.driver_reports import driver_reports
 from server.reports.forks import forks
 from server.reports.held_visits import held_visits
 from server.reports.message_lines import unknown_messages
@@ -49,8 +51,10 @@ def day() -> str:
             "held": held_visits(session),
             "unknown": unknown_messages(session),
             "card_alarms": card_alarms(session),
+            "driver_reports": driver_reports(session, found.config, now),
             "root": root_on(session, chosen.date),
             "forks": forks(session),
+            "planner_lost": planner_state.lost(session),
         }
 
     return render_template(
@@ -66,16 +70,18 @@ def day() -> str:
 
 @blueprint.get("/day.csv")
 def day_csv() -> Response:
-    """The visits behind the day's figures, one a row."""
-    found, now = services(), clock.now()
+    """The visits behind the day's figures, one a row. Their drivers are told who has looked."""
+    found, now, viewer_id = services(), clock.now(), person().id
     chosen, booth_id = _filters(now)
 
     def read(session: Session) -> tuple[DayReport, dict[str, str]]:
         report = _report(session, chosen, booth_id, now)
         known = guests.load_many(session, found.key, [line.guest_ref for line in report.lines])
+        shown = [line.id for line in report.lines if line.guest_ref in known]
+        guest_looks.note(session, shown, viewer_id, guest_looks.DAY_LIST, now)
         return report, {ref: guest.plate for ref, guest in known.items()}
 
-    report, plates = found.database.read(read)
+    report, plates = found.database.write(read)
     name = f"valet_{chosen.date.isoformat()}_{booth_id or 'all'}.csv"
     return Response(
         written(rows_of(report.lines, plates, viewer())),

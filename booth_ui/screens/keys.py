@@ -1,0 +1,90 @@
+"""The keys: on which hook, in whose hands, where one is, and whether all of them are there."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from booth_ui.desk import station
+from booth_ui.page import go, once, opened, show
+from booth_ui.paging import page_of
+from reader_agent.key_check import SCREEN as CHECK
+from schemas.problems import Refusal
+
+blueprint = Blueprint("keys", __name__, url_prefix="/keys")
+
+QUERY_MAX = 12
+
+
+@blueprint.get("")
+@blueprint.get("/<int:number>")
+def keys(number: int = 1) -> Response:
+    """Who carries a key, the one that is out for too long first; then the hooks, by number."""
+    at = station()
+    opened("keys")
+    board = at.floor.keys
+    hanging = board.on_hooks()
+    place = at.place()
+    return show(
+        "keys.html",
+        carried=board.in_hands(),
+        page=page_of(hanging, number, at.floor.limits.page_rows),
+        hooks=place.hooks if place else 0,
+        last=at.floor.key_check.last(),
+        is_checking=at.floor.key_check.state() is not None,
+    )
+
+
+@blueprint.get("/find")
+def ask() -> Response:
+    """An empty field and the keypad."""
+    opened("keys")
+    return show("keys_find.html", query="", rows=None)
+
+
+@blueprint.post("/find")
+def find() -> Response:
+    """Where the key is and who had it. A POST, because a plate must not stand in an address."""
+    query = request.form.get("query", "").strip()[:QUERY_MAX]
+    if not query:
+        return ask()
+    response = show("keys_find.html", query=query, rows=station().floor.keys.find(query))
+    response.headers["HX-Push-Url"] = "false"
+    return response
+
+
+@blueprint.get("/check")
+def check() -> Response:
+    """The check that is under way, or what came of the last one."""
+    return _check()
+
+
+@blueprint.post("/check")
+def act() -> AnyResponse:
+    """Begin, finish, or forget it."""
+    desk, name = station().floor.key_check, request.form.get("do", "")
+
+    def do() -> str:
+        if name == "begin":
+            desk.begin()
+        elif name == "finish":
+            desk.finish()
+        elif name == "drop":
+            desk.drop()
+        else:
+            raise Refusal("bad_choice")
+        return name
+
+    try:
+        once(do)
+    except Refusal as refusal:
+        return _check(refusal)
+    is_closing = station().floor.closing.state() is not None
+    return go("/shift/close" if name == "finish" and is_closing else "/keys/check")
+
+
+def _check(refusal: Refusal | None = None) -> Response:
+    desk = station().floor.key_check
+    state = desk.state()
+    opened(CHECK if state is not None else "keys")
+    return show("keys_check.html", refusal=refusal, state=state, last=desk.last())

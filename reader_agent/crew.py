@@ -1,0 +1,155 @@
+"""Who is at work here, what each of them has in hand, and what each should drive next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reader_agent.board import Board
+from reader_agent.card import Card
+from reader_agent.mirror import Mirror
+from reader_agent.shift import Shift
+from schemas import states
+from schemas.problems import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Somebody on shift. `in_hand`: the tickets of the cars whose keys the person has."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    is_on_break: bool
+    in_hand: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The drive that the plan gives a person next; `drive_min`: about how long it takes."""
+
+    person_id: str
+    person_name: str
+    card: Card
+    to_stall: str | None
+    drive_min: int
+
+
+class Crew:
+    """Takes the station's lock itself. `on_change` is called without it."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        shift: Shift,
+        board: Board,
+        lock: threading.RLock,
+        on_change: Callable[[], None],
+        cards: Callable[[], list[Card]],
+    ) -> None:
+        self._mirror = mirror
+        self._shift = shift
+        self._board = board
+        self._lock = lock
+        self._on_change = on_change
+        self._cards = cards
+
+    def workers(self) -> list[Worker]:
+        """Everybody who began a shift here and has not ended it, by name."""
+        roster = self._mirror.roster
+        with self._lock:
+            resting = self._shift.on_break
+            found = [
+                Worker(
+                    person_id,
+                    roster.person_name(person_id),
+                    roster.people[person_id].roles if person_id in roster.people else (),
+                    person_id in resting,
+                    tuple(self._in_hand(person_id)),
+                )
+                for person_id in self._shift.on_shift
+            ]
+        return sorted(found, key=lambda worker: worker.name)
+
+    def jobs(self) -> list[Job]:
+        """What the plan gives each person to drive next from or to here: the first by urgency."""
+        with self._lock:
+            first: dict[str, Card] = {}
+            for card in self._cards():
+                if card.planned_runner_id is not None and card.move_to_id is not None:
+                    first.setdefault(card.planned_runner_id, card)
+            jobs = [self._job(person_id, card) for person_id, card in first.items()]
+        return sorted(jobs, key=lambda job: job.person_name)
+
+    def waits(self) -> list[tuple[str, str]]:
+        """Who is on shift here without a drive to do, and where each should wait: names."""
+        with self._lock:
+            roster, terms = self._mirror.roster, map(self._mirror.terms, self._visit_ids())
+            busy = {each.move.runner_id for each in terms if each and each.move}
+            busy |= {visit.key_holder.id for visit in self._mirror.visits()}
+            found = [
+                (roster.person_name(person_id), roster.place_name(place_id))
+                for person_id in self._shift.on_shift
+                for place_id in (roster.waits.get(person_id),)
+                if place_id is not None and person_id not in busy
+            ]
+        return sorted(found)
+
+    def _visit_ids(self) -> list[str]:
+        return [visit.id for visit in self._mirror.visits()]
+
+    def next_job(self, person_id: str) -> dict[str, str | int]:
+        """The next drive of somebody who signs on: `code` and `place`; nothing where none is."""
+        job = next((job for job in self.jobs() if job.person_id == person_id), None)
+        if job is None or job.card.move_to_name is None:
+            return {}
+        return {"code": job.card.code, "place": job.card.move_to_name}
+
+    def lock(self) -> None:
+        """The actor leaves the screen; the shift goes on."""
+        with self._lock:
+            self._shift.lock()
+        self._on_change()
+
+    def pause(self) -> None:
+        """The actor takes a break: no work is planned for who rests. Refusal `keys_in_hand`,
+        `not_signed_in`, and what storage gives."""
+        with self._lock:
+            self._check_hands()
+            self._shift.pause()
+        self._on_change()
+
+    def sign_off(self) -> None:
+        """The actor goes home. Refusal `keys_in_hand`, `not_signed_in`, and what storage gives."""
+        with self._lock:
+            self._check_hands()
+            self._shift.sign_off()
+        self._on_change()
+
+    def _check_hands(self) -> None:
+        actor = self._shift.actor()
+        if actor is None:
+            raise Refusal("not_signed_in")
+        in_hand = self._in_hand(actor.id)
+        if in_hand:
+            raise Refusal("keys_in_hand", ticket=in_hand[0])
+
+    def _in_hand(self, person_id: str) -> list[str]:
+        return sorted(
+            visit.code
+            for visit in self._mirror.visits()
+            if visit.key_holder.kind == states.PERSON and visit.key_holder.id == person_id
+        )
+
+    def _job(self, person_id: str, card: Card) -> Job:
+        roster = self._mirror.roster
+        assert card.move_to_id is not None
+        drive_s = roster.drive_s(card.place_id, card.move_to_id)
+        return Job(
+            person_id,
+            roster.person_name(person_id),
+            card,
+            card.to_stall or self._board.stall_at(card.move_to_id),
+            max(1, round(drive_s / 60)),
+        )
