@@ -10,7 +10,7 @@ BENCH_JSON ?= .bench/bench.json
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check simulate bench assets screenshots constraints clean \
+.PHONY: help demo test check simulate bench bench-dispatch assets screenshots constraints clean \
 	_bootstrap_demo _bootstrap_dev _bootstrap_bench _lint _tools _bench_tools
 
 help: ## show this list
@@ -32,6 +32,12 @@ bench: _bootstrap_bench _tools _bench_tools ## measure, and write the figures as
 	@mkdir -p $(dir $(BENCH_JSON))
 	VALET_TEST_BENCH_JSON=$(abspath $(BENCH_JSON)) \
 		$(BIN)/pytest tests/bench --override-ini=faulthandler_timeout=0
+	@echo "figures: $(BENCH_JSON)"
+
+bench-dispatch: _bootstrap_dev ## measure what each policy makes of each kind of night
+	@mkdir -p $(dir $(BENCH_JSON))
+	VALET_TEST_BENCH_JSON=$(abspath $(BENCH_JSON)) $(BIN)/pytest -s --numprocesses=0 \
+		tests/bench/test_dispatch_policies.py --override-ini=faulthandler_timeout=0
 	@echo "figures: $(BENCH_JSON)"
 
 assets: _bootstrap_dev ## rebuild the front-end bundles and the message catalogs
