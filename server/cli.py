@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,22 +12,38 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from schemas.problems import Refusal
-from server import clock, migrate
+from server import clock
 from server.config import Config, ConfigError, load_config
 from server.database import Database, DatabaseError
-from server.dispatch.bench_command import bench_plan
-from server.dispatch.simulate_command import simulate
 from server.district import current_version, load_district, read_district
-from server.ledger_command import ledger
 from server.logs import configure_logs
 from server.master_key import KeyFileError, load_master_key
-from server.sun_command import sun
 
 T = TypeVar("T")
+
+# Commands in files of their own, which are read only for whoever gives them.
+_ELSEWHERE = {
+    "bench-plan": ("server.dispatch.bench_command", "bench_plan"),
+    "ledger": ("server.ledger_command", "ledger"),
+    "simulate": ("server.dispatch.simulate_command", "simulate"),
+    "sun": ("server.sun_command", "sun"),
+}
 
 
 class _Group(click.Group):
     """Turns what can go wrong in operation into one clear line and exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All, by name."""
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, None if there is none."""
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, name = _ELSEWHERE[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -106,6 +123,8 @@ def worker(config: Config) -> None:
 @click.pass_obj
 def migrate_command(config: Config) -> None:
     """Create the database or bring it to the present schema."""
+    from server import migrate
+
     config.data_dir.mkdir(parents=True, exist_ok=True)
     migrate.upgrade(config.database_url)
     click.echo("the database is up to date")
@@ -221,12 +240,6 @@ def rebuild(ctx: click.Context, write: bool) -> None:
         click.echo(line)
     click.echo(f"{len(lines)} differences")
     ctx.exit(1 if lines else 0)
-
-
-main.add_command(sun)
-main.add_command(ledger)
-main.add_command(bench_plan)
-main.add_command(simulate)
 
 
 @main.command()
