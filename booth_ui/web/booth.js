@@ -186,7 +186,7 @@ document.addEventListener("htmx:after:swap", (event) => arrived(!event.detail.ct
 document.addEventListener("htmx:error", () => toast(document.body.dataset.wordsSilent, "error"));
 document.addEventListener("DOMContentLoaded", () => {
   listen();
-  listenForHolding();
+  listenForHolding(() => toast(document.body.dataset.wordsHold));
   takeTurns();
   arrived(false);
   document.querySelectorAll("[data-send]").forEach(send);

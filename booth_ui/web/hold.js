@@ -1,6 +1,6 @@
 // What cannot be taken back is held, not touched: a button with `data-hold` works only after a
-// second, and fills while it is held. The Enter key is held just the same. Without this script the
-// button works at once.
+// second, and fills while it is held; whoever lets go too early is told. The Enter key is held just
+// the same. Without this script the button works at once.
 const HOLD_MS = 1000;
 
 let held;
@@ -23,13 +23,18 @@ function end() {
   held = undefined;
 }
 
-export function listenForHolding() {
+export function listenForHolding(onTooShort) {
+  const letGo = () => {
+    if (held) onTooShort();
+    end();
+  };
   const wanted = (event) => event.target.closest?.("[data-hold]");
   document.addEventListener("pointerdown", (event) => {
     const button = wanted(event);
     if (button) begin(button);
   });
-  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, end);
+  document.addEventListener("pointerup", letGo);
+  document.addEventListener("pointercancel", end);
   window.addEventListener("blur", end);
   document.addEventListener("keydown", (event) => {
     if (!["Enter", " "].includes(event.key)) return;
@@ -40,6 +45,6 @@ export function listenForHolding() {
     event.preventDefault();
     if (!event.repeat) begin(button);
   });
-  document.addEventListener("keyup", end);
+  document.addEventListener("keyup", letGo);
   document.addEventListener("click", (event) => wanted(event) && event.preventDefault(), true);
 }
