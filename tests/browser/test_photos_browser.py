@@ -22,7 +22,8 @@ from tests.served_cloud import served as served_cloud
 from tests.station_door import StationDoors
 from tests.visit_story import settings
 
-LOOKS = [(language, theme) for language in ("es", "en") for theme in ("night", "day")]
+# Every word and every colour once; Spanish is the longer one, and the day has the wider borders.
+LOOKS = [("es", "day"), ("en", "night")]
 # A car of sorts, so that a person who looks at a screenshot sees one.
 DRAW = """([hue, seed]) => {
   const canvas = document.createElement("canvas");
