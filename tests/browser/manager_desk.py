@@ -74,6 +74,8 @@ def serving(folder: Path, template: Path) -> Iterator[tuple[Evening, str]]:
 
 def check_page(page: Page, width: int) -> None:
     """No way to scroll sideways, nothing too small to hit, no violation that axe can see."""
+    # A page that came by a form is there before its styles are.
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
     small = page.evaluate(
         """least => [...document.querySelectorAll("button, input, select, summary")]
