@@ -47,6 +47,8 @@ class Desk:
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
         expect(page.locator("header .person")).to_have_text("Luis Mora")
+        # Its script comes after its words.
+        page.wait_for_load_state()
         return page
 
     def _note(self, message: ConsoleMessage) -> None:

@@ -29,8 +29,10 @@ CAMERA = """navigator.mediaDevices.getUserMedia = async () => {
 """A camera made of a canvas: the machine that tests has none."""
 
 HELD = """() => {
-  const form = '<form method="post" action="/lock"><button id="held" data-hold>9</button></form>';
-  document.getElementById("toasts").innerHTML = form;
+  const place = 'style="position: fixed; top: 100px; left: 10px; z-index: 99"';
+  const button = '<button id="held" data-hold>9</button>';
+  const form = `<form method="post" action="/lock" ${place}>${button}</form>`;
+  document.body.insertAdjacentHTML("beforeend", form);
 }"""
 """A button that is to be held, where no drawing of the screen takes it away."""
 
