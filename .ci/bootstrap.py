@@ -134,8 +134,11 @@ def ensure_assets() -> None:
 
 
 def pip(*arguments: str) -> None:
-    """Run pip install in the environment."""
-    command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet"]
+    """Run pip install in the environment.
+
+    Bytecode is made of what is imported, when it is: of most modules never.
+    """
+    command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-compile"]
     command += ["--disable-pip-version-check", *arguments]
     done = subprocess.run(command, cwd=ROOT, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:

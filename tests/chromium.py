@@ -16,7 +16,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     Page,
-    Route,
+    Request,
     WebError,
     expect,
     sync_playwright,
@@ -42,6 +42,7 @@ ARGUMENTS = (
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--no-first-run",
 )
 WAIT_MS = 30_000
@@ -133,7 +134,7 @@ class Pages:
         )
         context.set_default_timeout(WAIT_MS)
         expect.set_options(timeout=WAIT_MS)
-        context.route("**/*", self._keep_local)
+        context.on("request", self._note_stray)
         context.on("weberror", self._note_error)
         self.contexts.append(context)
         return context.new_page()
@@ -148,13 +149,10 @@ class Pages:
         assert not self.strays, f"pages asked for things off this machine: {self.strays}"
         assert not self.errors, f"scripts failed: {self.errors}"
 
-    def _keep_local(self, route: Route) -> None:
-        url = urlsplit(route.request.url)
-        if url.scheme in ("data", "blob") or is_local(url.hostname):
-            route.continue_()
-            return
-        self.strays.append(route.request.url)
-        route.abort()
+    def _note_stray(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme not in ("data", "blob") and not is_local(url.hostname):
+            self.strays.append(request.url)
 
     def _note_error(self, error: WebError) -> None:
         self.errors.append(str(error.error))

@@ -1,4 +1,4 @@
-"""Fixtures: the evening of `tests.manager_evening`, played once a module and copied for each test.
+"""Fixtures: the evening of `tests.manager_evening`, played once a process and copied for each test.
 
 A test module asks for them by
 `pytest_plugins = ("tests.manager_stage",)`.
@@ -51,16 +51,27 @@ def module_database_url(
     return new_store(request, _kind, tmp_path_factory.mktemp("module")).url
 
 
+@pytest.fixture(scope="session")
+def _evenings() -> dict[str, Played]:
+    """What was played by this process so far: an evening costs seconds, a copy nearly nothing."""
+    return {}
+
+
 @pytest.fixture(scope="module")
 def _played(
-    request: pytest.FixtureRequest, _kind: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    _kind: str,
+    _evenings: dict[str, Played],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Played:
-    folder = tmp_path_factory.mktemp("evening")
-    store = new_store(request, _kind, folder)
-    evening = play_evening(folder, store.url)
-    # Closed, so that SQLite folds its write-ahead log in and PostgreSQL may copy it.
-    evening.database.close()
-    return Played(evening, evening.now, store.fresh)
+    if _kind not in _evenings:
+        folder = tmp_path_factory.mktemp("evening")
+        store = new_store(request, _kind, folder)
+        evening = play_evening(folder, store.url)
+        # Closed, so that SQLite folds its write-ahead log in and PostgreSQL may copy it.
+        evening.database.close()
+        _evenings[_kind] = Played(evening, evening.now, store.fresh)
+    return _evenings[_kind]
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,28 @@ class Cluster:
         """Drop a database, and throw out whoever is still connected to it."""
         self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
 
+    def rename(self, database: str, name: str) -> None:
+        """Give a database another name, and throw out whoever is still connected to it."""
+        with _connect(self.port) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                [database],
+            )
+            old, new = sql.Identifier(database), sql.Identifier(name)
+            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new))
+
+    def empty(self, database: str, *, keep: str) -> None:
+        """Take every row out of every table of a database but those of `keep`."""
+        with _connect(self.port, database) as connection:
+            # Without the foreign keys, the order does not matter.
+            connection.execute("SET session_replication_role = replica")
+            found = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            )
+            tables = [str(name) for (name,) in found if name != keep]
+            for table in tables:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+
     def _run(self, command: sql.Composed) -> None:
         with _connect(self.port) as connection:
             connection.execute(command)
@@ -156,9 +178,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=30)
 
 
-def _connect(port: int) -> psycopg.Connection[tuple[object, ...]]:
+def _connect(port: int, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(
-        host="127.0.0.1", port=port, user=SUPERUSER, dbname="postgres", autocommit=True
+        host="127.0.0.1", port=port, user=SUPERUSER, dbname=database, autocommit=True
     )
 
 

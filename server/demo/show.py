@@ -12,19 +12,23 @@ from subprocess import Popen
 from threading import Event
 
 import urllib3
+from sqlalchemy.orm import Session
 from werkzeug.serving import BaseWSGIServer
 
 from schemas.district import BOOTH, District, Place
-from server import clock
+from server import clock, migrate
+from server.accounts import set_password
+from server.database import Database
 from server.demo.board import Links, create_board, serve_board
 from server.demo.booth_screen import BoothScreen
 from server.demo.cards import DemoCards
 from server.demo.counter import Counter
 from server.demo.evening import Stage
 from server.demo.processes import Crew, DemoError, EmulatedReader, command, free_port
-from server.district import read_district
+from server.district import load_district, read_district
 from server.master_key import load_master_key
 from server.sms.recording import FILE_NAME
+from server.stations import add_station
 
 MANAGER = "rosa"
 PASSWORD = "casco-demo"  # noqa: S105 (printed on the terminal, lives as long as the demo)
@@ -58,11 +62,12 @@ class Show:
         self.counters: dict[str, Counter] = {}
         self.crew = Crew(folder)
         self.cloud_url = f"http://127.0.0.1:{self.ports.cloud}"
+        self._database_url = database_url or f"sqlite:///{folder / 'cloud'}/valet.db"
         self.server_env = {
             "VALET_SERVER_DATA_DIR": str(folder / "cloud"),
             "VALET_SERVER_PORT": str(self.ports.cloud),
             "VALET_SERVER_PUBLIC_URL": self.cloud_url,
-            "VALET_SERVER_DATABASE_URL": database_url or "",
+            "VALET_SERVER_DATABASE_URL": self._database_url,
             # A price of ours, as the district is: nobody charges it.
             "VALET_SERVER_TARIFF_FLAT_CENTS": "100",
             "VALET_SERVER_TARIFF_MINUTE_CENTS": "3",
@@ -77,8 +82,6 @@ class Show:
         self.start_serve()
         self.start_worker()
         self._wait_for(f"{self.cloud_url}/healthz")
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(self._enrol_station, self.district.places))
         # One after the other from this thread: a child ends with the thread that started it.
         # All at once, as each takes a second to load; then each is waited for.
         children = {place.id: self._start_readers(place) for place in self.district.places}
@@ -143,22 +146,29 @@ class Show:
         return self.folder / "cloud" / FILE_NAME
 
     def _prepare_cloud(self) -> None:
-        server = command("valet-server")
-        self.crew.run("migrate", [server, "migrate"], self.server_env)
-        with sample_district() as file:
-            self.crew.run("district", [server, "district", "load", str(file)], self.server_env)
-        password = {**self.server_env, "VALET_SERVER_PASSWORD": PASSWORD}
-        self.crew.run("manager", [server, "manager", "add", MANAGER], password)
+        """What `valet-server migrate`, `district load`, `manager add` and `station add` do, without
+        a process for each: those would take most of the time until the demo can be used."""
+        with ThreadPoolExecutor() as pool:
+            keys = list(pool.map(self._station_key, self.district.places))
+        self.messages.parent.mkdir()
+        migrate.upgrade(self._database_url)
+        database = Database(self._database_url)
+        try:
+            database.write(lambda session: self._fill(session, keys))
+        finally:
+            database.close()
 
-    def _enrol_station(self, place: Place) -> None:
-        """Write a station's settings, let it make its key, and let it in."""
-        agent, server = command("valet-agent"), command("valet-server")
+    def _fill(self, session: Session, keys: list[str]) -> None:
+        load_district(session, self.district)
+        set_password(session, MANAGER, PASSWORD)
+        for place, key in zip(self.district.places, keys, strict=True):
+            add_station(session, f"station-{place.id}", place.id, key, clock.now())
+
+    def _station_key(self, place: Place) -> str:
+        """Write a station's settings and let it make its key; its public half."""
         config = self._station_config(place)
         config.write_text(self._station_settings(place))
-        key = self.crew.run("key", [agent, "key", "--config", str(config)], {})
-        name = f"station-{place.id}"
-        add = [server, "station", "add", name, "--place", place.id, "--key", key]
-        self.crew.run("station", add, self.server_env)
+        return self.crew.run("key", [command("valet-agent"), "key", "--config", str(config)], {})
 
     def _cards(self) -> DemoCards:
         key = load_master_key(self.folder / "cloud" / "master.key")

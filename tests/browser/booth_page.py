@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ MEASURE = """() => {
   };
 }"""
 
+SETTLE_S = 5
+SETTLE_STEP_MS = 50
 CLEAN: dict[str, Any] = {
     "small": [],
     "tiny": [],
@@ -84,8 +87,12 @@ def complaints_of(page: Page) -> Complaints:
 
 def measure(page: Page, where: str) -> None:
     """Fail for a page that scrolls, a target or a letter too small, or a word that is cut."""
-    found = {"at": where, **page.evaluate(MEASURE)}
-    assert found == {"at": where, **CLEAN}
+    # A screen that is still on its way in is measured again, as `expect` would look again.
+    page.wait_for_load_state()
+    deadline = time.monotonic() + SETTLE_S
+    while (found := page.evaluate(MEASURE)) != CLEAN and time.monotonic() < deadline:
+        page.wait_for_timeout(SETTLE_STEP_MS)
+    assert {"at": where, **found} == {"at": where, **CLEAN}
 
 
 @contextmanager

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 @pytest.fixture
-def show(tmp_path: Path) -> Iterator[Show]:
-    """A running district on SQLite, the embedded default."""
-    running = Show(tmp_path, first_port())
+def show(tmp_path: Path, empty_postgres_url: str) -> Iterator[Show]:
+    """A running district whose cloud is on PostgreSQL."""
+    running = Show(tmp_path, first_port(), empty_postgres_url)
     try:
         running.start()
         yield running

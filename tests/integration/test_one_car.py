@@ -21,9 +21,10 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 @pytest.fixture
-def show(tmp_path: Path, database_url: str) -> Iterator[Show]:
-    """A running district: cloud, three booths, a lot, each with a reader on a pty."""
-    running = Show(tmp_path, first_port(), database_url)
+def show(tmp_path: Path) -> Iterator[Show]:
+    """A running district: cloud on its embedded database, three booths, a lot, each with a reader
+    on a pty. In the browser it runs on PostgreSQL."""
+    running = Show(tmp_path, first_port())
     try:
         running.start()
         yield running

@@ -6,30 +6,39 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+from click.testing import CliRunner
+
+from server.cli import main
 
 VALET_SERVER = Path(sys.executable).with_name("valet-server")
 KEY = "ab" * 32
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = pytest.mark.usefixtures("unmeasured", "_own_logs")
+
+
+@pytest.fixture
+def _own_logs() -> Iterator[None]:
+    """A command sets up the logs of its process, which here is everybody's."""
+    kept = structlog.get_config()
+    yield
+    structlog.configure(**kept)
 
 
 def run(*arguments: str | Path, **env: str) -> tuple[int, str, str]:
     """Exit status, output and complaints of one command."""
-    done = subprocess.run(
-        [VALET_SERVER, *arguments],
-        env={**os.environ, **{f"VALET_SERVER_{name}": value for name, value in env.items()}},
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
+    ended = CliRunner().invoke(
+        main,
+        [str(argument) for argument in arguments],
+        env={f"VALET_SERVER_{name}": value for name, value in env.items()},
     )
-    assert "Traceback" not in done.stderr
-    assert "Traceback" not in done.stdout
-    return done.returncode, done.stdout, done.stderr
+    # What is not said in words is a traceback to the user.
+    assert ended.exception is None or isinstance(ended.exception, SystemExit)
+    return ended.exit_code, ended.stdout, ended.stderr
 
 
 @pytest.fixture
@@ -133,3 +142,18 @@ def test_an_unknown_command_or_option_is_answered_with_the_usage() -> None:
     for arguments in (["fly"], ["rebuild", "--wirte"], ["station", "add", "x"]):
         status, _, said = run(*arguments)
         assert (status, "Usage" in said) == (2, True)
+
+
+def test_the_installed_command_says_what_is_wrong_and_ends_with_that(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [VALET_SERVER, "worker"],
+        env={**os.environ, "VALET_SERVER_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "valet-server migrate" in done.stderr
+    assert "Traceback" not in done.stderr
