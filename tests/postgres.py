@@ -94,13 +94,22 @@ class Cluster:
 
     def rename(self, database: str, name: str) -> None:
         """Give a database another name, and throw out whoever is still connected to it."""
+        old, new = sql.Identifier(database), sql.Identifier(name)
+        deadline = time.monotonic() + START_WAIT_S
         with _connect(self.port) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
-                [database],
-            )
-            old, new = sql.Identifier(database), sql.Identifier(name)
-            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new))
+            while True:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                    [database],
+                )
+                try:
+                    connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new))
+                except psycopg.errors.ObjectInUse:
+                    # Somebody takes longer to go than PostgreSQL waits, or has just come.
+                    if time.monotonic() > deadline:
+                        raise
+                else:
+                    return
 
     def empty(self, database: str, *, keep: str) -> None:
         """Take every row out of every table of a database but those of `keep`."""

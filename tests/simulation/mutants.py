@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 import reader_agent.sync
-import schemas.visit
+import schemas.visit_order
 import server.ingest
 import server.sending
 import server.station_exchange
@@ -78,6 +78,20 @@ def _marks_on_send(seams: Seams, _world: World) -> None:
         return asked
 
     seams.set(Exchange, "ask", ask)
+
+
+def _marks_ahead(seams: Seams, _world: World) -> None:
+    """The batch that leaves before the last answer is written down counts as acknowledged."""
+    real = Exchange.ask_ahead
+
+    def ask_ahead(self: Exchange, answer: Any, asked: Any, **limits: Any) -> Any:
+        following = real(self, answer, asked, **limits)
+        if following is not None:
+            with self._db.transaction() as work:
+                self._journal._set_acked(work, following.last_seq)
+        return following
+
+    seams.set(Exchange, "ask_ahead", ask_ahead)
 
 
 def _answers_before_commit(seams: Seams, world: World) -> None:
@@ -272,7 +286,7 @@ def _beeps_on_a_full_card(seams: Seams, _world: World) -> None:
 
 def _folds_as_it_comes(seams: Seams, _world: World) -> None:
     """A visit is folded in the order in which its events were read."""
-    seams.set(schemas.visit, "order_key", lambda _fact: 0)
+    seams.set(schemas.visit_order, "order_key", lambda _fact: 0)
 
 
 def _shared_tag_unseen(seams: Seams, _world: World) -> None:
@@ -308,6 +322,7 @@ def _plate_in_the_log(seams: Seams, _world: World) -> None:
 
 MUTANTS: Mapping[str, Mutant] = {
     "marks on send": Mutant(_marks_on_send, (1,)),
+    "marks ahead": Mutant(_marks_ahead, (1,)),
     "answers before commit": Mutant(_answers_before_commit, (1,)),
     "no dedupe": Mutant(_no_dedupe, (1, 2)),
     "sequence from the clock": Mutant(_sequence_from_the_clock, (2, "liveness")),
