@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote
 
 from flask import Flask, Response, make_response, redirect, render_template, request
@@ -41,6 +41,15 @@ def show(template: str, /, *, refusal: Refusal | None = None, **values: object) 
         response.headers["HX-Push-Url"] = "false"
     if SAID_COOKIE in request.cookies:
         response.delete_cookie(SAID_COOKIE)
+    return response
+
+
+def show_found(template: str, rows: Sequence[object], most: int, query: str) -> Response:
+    """What was found for `query`, `most` of it. The address stays that of the empty search: what
+    was typed may be a plate, and there is nothing in it to come back to."""
+    left_out = len(rows) - most
+    response = show(template, query=query, rows=rows[:most], left_out=left_out)
+    response.headers["HX-Push-Url"] = "false"
     return response
 
 

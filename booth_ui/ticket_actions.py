@@ -11,10 +11,11 @@ from reader_agent.card import Card
 from reader_agent.waiting import REPARK
 from schemas import states
 from schemas.district import LOT
+from schemas.events import Event
 
 TAKE, READY, PARK = "take", "ready", "park"
 REQUEST, CANCEL, HAND_OVER = "request", "cancel_request", "hand_over"
-RESOLVE, CALL, DELAY = "resolve", "call", "delay"
+RESOLVE, CALL, DELAY, UNDO = "resolve", "call", "delay", "undo"
 
 _COMING_TO_LOT = frozenset({states.AT_BOOTH, states.TO_LOT, states.REPARKING, states.TO_BOOTH})
 _COMING_TO_BOOTH = frozenset({states.TO_BOOTH, states.TO_LOT, states.REPARKING})
@@ -47,10 +48,15 @@ def actions_for(card: Card, role: str, here: str) -> list[Action]:
     if card.state == states.HELD:
         # Where the car is can still be told; anything else waits for a person's decision.
         return [_DECIDE, *(action for action in moves if action.name in (PARK, READY))]
-    asks = [*_requests(card), *([_DECIDE] if card.held_reasons else [])]
+    asks = [*([_DECIDE] if card.held_reasons else []), *_requests(card)]
     # A correction (a stall's number) never goes before what the driver may ask.
     is_work = any(not move.is_correction for move in moves)
     return moves + asks if is_work else asks + moves
+
+
+def undo_of(said: Event) -> Action:
+    """To take back what was just said of the car."""
+    return Action(UNDO, f"do.undo_{said.type.partition('.')[2]}", is_correction=True)
 
 
 def _at_booth(card: Card, here: str) -> list[Action]:

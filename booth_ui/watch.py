@@ -17,6 +17,7 @@ from booth_ui.desk import desk, station, viewer
 from booth_ui.viewer import Viewer
 from reader_agent.screen_feed import ScreenMessage, Subscription
 from reader_agent.station import Station
+from reader_agent.tap_rule import UNDOABLE_TAPS
 
 blueprint = Blueprint("watch", __name__)
 
@@ -37,6 +38,7 @@ _PATHS = {
     "keys": "/keys",
     "keys_check": "/keys/check",
     "shift": "/shift",
+    "closing": "/shift/close",
 }
 
 
@@ -61,9 +63,14 @@ def event(name: str, data: dict[str, object]) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def said(message: ScreenMessage, reader: Viewer) -> dict[str, object]:
-    """A station's message as the page's script needs it: an address and finished words."""
+def said(message: ScreenMessage, reader: Viewer, at: Station) -> dict[str, object]:
+    """A station's message as the page's script needs it: an address and finished words; of a tap
+    that can be taken back, its visit and event."""
+    visit_id = message.visit_id if message.key in UNDOABLE_TAPS else None
+    mistake = at.floor.taking_back.offered(visit_id) if visit_id is not None else None
     return {
+        "visit": visit_id if mistake else "",
+        "event": mistake.id if mistake else "",
         "path": _path_of(message.url_screen, message.visit_id),
         "words": reader.t(message.key, **message.values) if message.key else "",
         "tone": message.tone or "",
@@ -115,6 +122,6 @@ def _stream(
     while not subscription.is_closed:
         message = subscription.next(HEARTBEAT_S)
         if message is not None:
-            yield event(message.kind, said(message, reader) | pulse_of(at, live))
+            yield event(message.kind, said(message, reader, at) | pulse_of(at, live))
         elif not subscription.is_closed:
             yield event("hb", beat())

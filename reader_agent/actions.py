@@ -16,6 +16,7 @@ from reader_agent.moves import Drive
 from schemas import events, states
 from schemas.district import BOOTH, Place
 from schemas.guest import Guest
+from schemas.hours import PANAMA, is_open_at
 from schemas.photo import PhotoRef
 from schemas.problems import Refusal
 from schemas.visit import Visit
@@ -57,22 +58,24 @@ def check_draft(draft: Draft) -> str:
     `phone_needed` while nobody has said whether there is a phone."""
     if draft.plate is None:
         raise Refusal("bad_plate")
-    if draft.phone is None and not draft.no_phone:
+    if not draft.has_phone_word:
         raise Refusal("phone_needed")
     return draft.plate
 
 
 def request(
-    visit: Visit, booth: Place | None, wanted_at: datetime | None, now: datetime
+    visit: Visit, booth: Place | None, wanted_at: datetime | None, now: datetime, here: str
 ) -> NewEvent | None:
-    """The driver wants the car at `booth`; None when exactly this is already asked.
+    """The driver wants the car at `booth`; None when exactly this is already asked. The booth
+    that this station is at (`here`) is open now whatever its hours say: somebody stands in it.
 
     Refusal `unknown_place`, `booth_closed`, `bad_time`; `wrong_state` for a car that is gone or
     already waits for its driver; `already_on_its_way` when it is being driven to that booth.
     """
     if booth is None or booth.kind != BOOTH:
         raise Refusal("unknown_place")
-    if not booth.is_open:
+    is_open = booth.is_open and booth.id == here and wanted_at is None
+    if not is_open and not is_open_at(booth, (wanted_at or now).astimezone(PANAMA)):
         raise Refusal("booth_closed")
     if wanted_at is not None and not EARLIEST_WANTED <= wanted_at - now <= LATEST_WANTED:
         raise Refusal("bad_time")
@@ -122,10 +125,15 @@ def park(visit: Visit, stall: str | None = None, hook: int | None = None) -> New
     """The car stands in a lot, its key hangs there: a fact in whatever state the visit is.
     Refusal `wrong_state` for a car that was handed over, `bad_choice` for a stall too long."""
     _still_ours(visit)
-    stall = (stall or "").strip() or None
+    return _next(visit, events.CAR_PARKED, {"stall": stall_of(stall), "hook": hook})
+
+
+def stall_of(text: str | None) -> str | None:
+    """The name of a stall in what was typed or chosen. Refusal `bad_choice` if it is too long."""
+    stall = (text or "").strip() or None
     if stall is not None and len(stall) > STALL_LENGTH:
         raise Refusal("bad_choice")
-    return _next(visit, events.CAR_PARKED, {"stall": stall, "hook": hook})
+    return stall
 
 
 def ready(visit: Visit, hook: int | None = None) -> NewEvent:
@@ -153,13 +161,19 @@ def hand_over(
     reason: str | None,
     opened_by: str,
     claim_url: str | None = None,
+    *,
+    has_claim_tag: bool = False,
 ) -> NewEvent:
     """Keys and car were given back against `proof`, which has been checked.
 
     `opened_by` says how the key was shown: `key_tag`, its tag was on the reader, `key_label`, its
-    number was typed, or `ticket`, not at all. `claim_url` is what the claim tag said.
+    number was typed, or `ticket`, not at all. `claim_url` is what the claim tag said;
+    `has_claim_tag`: one came back, and is in stock again.
     """
+    data: dict[str, str | bool | None]
     data = {"proof": proof, "reason": reason, "opened_by": opened_by}
+    if has_claim_tag:
+        data["has_claim_tag"] = True
     if claim_url is not None:
         data["claim_url"] = claim_url
     return _next(visit, events.VISIT_HANDED_OVER, data)
@@ -179,6 +193,6 @@ def _still_ours(visit: Visit) -> None:
         raise Refusal("wrong_state", state=visit.state)
 
 
-def _next(visit: Visit, kind: str, data: Mapping[str, str | int | None]) -> NewEvent:
+def _next(visit: Visit, kind: str, data: Mapping[str, str | int | bool | None]) -> NewEvent:
     # One more than all that is known here, so that causes sort before effects.
     return NewEvent(kind, visit.id, visit.step + 1, data)

@@ -1,32 +1,30 @@
 """Closing a place at the end of a shift, in four steps that cannot be jumped over.
 
 The keys are checked; every car that stays is left to the next shift or its key goes into a sealed
-bag with a number; the tags in the box are counted; and then it is said, with all of it, in one
-event. Nothing closes silently: cars that are being driven or are in dispute keep a place open.
+bag with a number; the tags in the box are counted; and then two people sign for it, in one event.
+Whoever is alone says why. Nothing closes silently: cars that are being driven or are in dispute
+keep a place open.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
+from reader_agent.hands import Hands
 from reader_agent.journal import NewEvent
 from reader_agent.key_check import KeyCheck
-from reader_agent.mirror import Mirror
-from reader_agent.recorder import Recorder
-from reader_agent.shift import Shift
+from reader_agent.presence import Arrival
+from reader_agent.shift import may_supervise
 from reader_agent.station_db import Transaction
-from reader_agent.unfinished import Unfinished
+from reader_agent.tag_box import COUNTED, TagBox
+from reader_agent.tap_outcome import TapOutcome, refused
 from schemas import events, states
-from schemas.district import CLAIM_TAG, KEY_TAG, TAG_ACTIVE
+from schemas.district import Person
 from schemas.event_data import LISTED_MAX
 from schemas.events import Event
 from schemas.problems import Refusal
-from schemas.tag_ids import is_hint
 from schemas.visit import Visit
 
 KEYS: Final = "keys"
@@ -34,7 +32,7 @@ CARS: Final = "cars"
 TAGS: Final = "tags"
 SEAL: Final = "seal"
 STEPS: Final = (KEYS, CARS, TAGS, SEAL)
-COUNTED: Final = (KEY_TAG, CLAIM_TAG)
+SCREEN: Final = "closing"
 _DOC, _BAG = "closing", "last_bag"
 
 
@@ -55,7 +53,10 @@ class Leftover:
 @dataclass(frozen=True, slots=True)
 class ClosingState:
     """How far it is: `step` of `STEPS` is what is to be done now. `moving` and `held`: tickets
-    that keep the place open. `next_bag`: the number on the next bag of the roll."""
+    that keep the place open. `next_bag`: the number on the next bag of the roll. `expected`: how
+    many tags should be in the box, of the kinds that were counted before. `signed`: who has signed;
+    `may_sign`: whether the actor has not; `needs_second`: a second badge has to; `may_be_alone`:
+    the actor may close without one, and says why."""
 
     step: str
     keys: Mapping[str, Any] | None
@@ -66,6 +67,10 @@ class ClosingState:
     next_bag: int
     expected: Mapping[str, int]
     counted: Mapping[str, int]
+    signed: tuple[str, ...] = ()
+    may_sign: bool = True
+    needs_second: bool = False
+    may_be_alone: bool = False
 
     @property
     def uncounted(self) -> tuple[str, ...]:
@@ -79,75 +84,58 @@ class ClosingState:
 
 
 class Closing:
-    """Guarded by the station's lock, which it takes itself. `on_change` is called without it."""
+    """Takes the station's lock itself."""
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        recorder: Recorder,
-        shift: Shift,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
-        unfinished: Unfinished,
-        key_check: KeyCheck,
-        *,
-        here: str,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._mirror = mirror
-        self._recorder = recorder
-        self._shift = shift
-        self._lock = lock
-        self._on_change = on_change
-        self._unfinished = unfinished
+    def __init__(self, hands: Hands, key_check: KeyCheck, box: TagBox) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
+        self._shift = hands.shift
+        self._unfinished = hands.unfinished
         self._key_check = key_check
-        self._here = here
-        self._now = now
+        self._box = box
 
     def state(self) -> ClosingState | None:
         """How far it is; None while nobody closes."""
-        with self._lock:
+        with self._hands.lock:
             doc = self._unfinished.get(_DOC)
             return None if doc is None else self._state(doc)
 
+    def box(self) -> dict[str, int]:
+        """How many tags of each kind of `COUNTED` should lie in the box here; empty before the
+        first count."""
+        with self._hands.lock:
+            return self._box.expected()
+
     def begin(self) -> None:
         """Begin, or go on with what was begun. Refusal `not_signed_in`, and what storage gives."""
-        with self._lock:
-            self._actor_id()
+        with self._hands.acting():
             if self._unfinished.get(_DOC) is None:
-                doc = {"at": self._now().isoformat(), "is_carried": False, "counted": {}}
+                doc = {"at": self._hands.now().isoformat(), "is_carried": False, "counted": {}}
                 self._unfinished.put(_DOC, doc)
-        self._on_change()
 
     def drop(self) -> None:
         """Go on working; bags that were sealed stay sealed."""
-        with self._lock:
+        with self._hands.lock:
             self._unfinished.drop(_DOC)
-        self._on_change()
+        self._hands.on_change()
 
     def seal_bag(self, visit_id: str, bag: int) -> str:
         """The key of a car that nobody came for is in the sealed bag of that number; the ticket's
         code. Refusal `not_signed_in`, `unknown_visit`, `wrong_place`, `bad_choice`, and what
         storage gives."""
-        with self._lock:
-            actor_id = self._actor_id()
-            visit = self._mirror.visit(visit_id)
-            if visit is None:
-                raise Refusal("unknown_visit")
+        with self._hands.acting() as actor:
+            visit = self._hands.visit(visit_id)
             if not self._stays_here(visit):
                 raise Refusal("wrong_place")
-            self._seal([visit], bag, actor_id)
-        self._on_change()
+            self._seal([visit], bag, actor.id)
         return visit.code
 
     def seal_all(self, first_bag: int) -> int:
         """The key of each car that is left goes into its own bag, from that number on; how many.
         Refusal `not_signed_in`, `bad_choice`, and what storage gives; then none was recorded."""
-        with self._lock:
-            actor_id = self._actor_id()
+        with self._hands.acting() as actor:
             loose = [visit for visit in self._stay() if visit.bag is None]
-            self._seal(loose, first_bag, actor_id)
-        self._on_change()
+            self._seal(loose, first_bag, actor.id)
         return len(loose)
 
     def carry_over(self) -> None:
@@ -162,41 +150,88 @@ class Closing:
         doc = self._unfinished.get(_DOC)
         self._change(counted={**(doc["counted"] if doc else {}), kind: number})
 
-    def close(self) -> int:
-        """The shift is closed, and everybody here is signed off; how many cars stay.
+    def sign(self, alone: str | None = None) -> int | None:
+        """The actor signs for all of it. The place is closed, and everybody here is signed off,
+        with the second signature; with the first where nobody else is at work here, or by a
+        supervisor, for a reason (`alone`, of `states.ALONE_REASONS`). How many cars stay, or None
+        while the second one is missing.
 
-        Refusal `not_signed_in`, `closing_open` while a step is not done, and what storage gives.
+        Refusal `not_signed_in`, `closing_open` while a step is not done, `reason_needed`,
+        `second_badge_needed`, and what storage gives.
         """
-        with self._lock:
-            actor_id = self._actor_id()
-            doc = self._unfinished.get(_DOC)
-            if doc is None or (state := self._state(doc)).step != SEAL:
-                raise Refusal("closing_open")
-            data = {
-                "carried": [one.visit_id for one in state.leftovers],
-                "keys_missing": len(state.keys["missing"]) if state.keys else 0,
-                "tags_counted": dict(state.counted),
-                "tags_expected": dict(state.expected),
-            }
-            new = NewEvent(events.PLACE_CLOSED, data=data)
+        with self._hands.acting() as actor:
+            return self._sign(actor, alone)
 
-            def also(work: Transaction, _event: Event) -> None:
-                self._unfinished.drop(_DOC, work)
+    def wants(self, arrival: Arrival, screen: str) -> bool:
+        """Whether a tap is the second signature, and nothing else."""
+        doc = self._unfinished.get(_DOC)
+        signed = doc.get("signed", []) if doc is not None else []
+        person = self._mirror.roster.badge_owner(arrival.tag)
+        is_second = bool(signed) and person is not None and person.id not in signed
+        return is_second and screen == SCREEN and arrival.confirmed
 
-            self._recorder.record(lambda _work: new, actor_id, also)
-            for person_id in sorted(self._shift.on_shift):
-                self._shift.end(person_id)
-        self._on_change()
+    def take(self, arrival: Arrival) -> TapOutcome:
+        """The second badge. Call it under the lock, where `wants` said so."""
+        person = self._mirror.roster.badge_owner(arrival.tag)
+        assert person is not None
+        try:
+            stay = self._sign(person, None)
+        except Refusal as refusal:
+            return refused(refusal)
+        count = {"count": stay or 0}
+        return TapOutcome("ok", "done.closed", count, "queue", event_type=events.PLACE_CLOSED)
+
+    def _sign(self, person: Person, alone: str | None) -> int | None:
+        doc = self._unfinished.get(_DOC)
+        if doc is None or (state := self._state(doc)).step != SEAL:
+            raise Refusal("closing_open")
+        signed = list(dict.fromkeys([*doc.get("signed", ()), person.id]))
+        if len(signed) == 1:
+            is_alone = alone is not None
+            if is_alone and alone not in states.ALONE_REASONS:
+                raise Refusal("reason_needed")
+            if is_alone and not self._may_close_alone(person):
+                raise Refusal("second_badge_needed")
+            if not is_alone and not self._others(signed):
+                raise Refusal("reason_needed")
+            if not is_alone:
+                self._unfinished.put(_DOC, {**doc, "signed": signed})
+                return None
+        self._close(state, signed, alone if len(signed) == 1 else None)
         return len(state.leftovers)
 
+    def _close(self, state: ClosingState, signed: Sequence[str], alone: str | None) -> None:
+        data = {
+            "carried": [one.visit_id for one in state.leftovers],
+            "keys_missing": len(state.keys["missing"]) if state.keys else 0,
+            "tags_counted": dict(state.counted),
+            "tags_expected": dict(state.expected),
+            "signed": list(signed),
+            "alone": alone,
+        }
+
+        def also(work: Transaction, event: Event) -> None:
+            self._unfinished.drop(_DOC, work)
+            self._box.counted(state.counted, event, work)
+
+        self._hands.record(NewEvent(events.PLACE_CLOSED, data=data), signed[0], also)
+        for person_id in sorted(self._shift.on_shift):
+            self._shift.end(person_id)
+
+    def _others(self, signed: Collection[str]) -> list[str]:
+        """Who else is at work here."""
+        return sorted(set(self._shift.on_shift) - set(signed))
+
+    def _may_close_alone(self, person: Person) -> bool:
+        return not self._others([person.id]) or may_supervise(person)
+
     def _change(self, **fields: object) -> None:
-        with self._lock:
-            self._actor_id()
+        with self._hands.acting():
             doc = self._unfinished.get(_DOC)
             if doc is None:
                 raise Refusal("closing_open")
-            self._unfinished.put(_DOC, {**doc, **fields})
-        self._on_change()
+            # Whoever signed did so for what was true then.
+            self._unfinished.put(_DOC, {**doc, **fields, "signed": []})
 
     def _seal(self, visits: list[Visit], first_bag: int, actor_id: str) -> None:
         if not 1 <= first_bag <= 10**9 or not visits:
@@ -208,10 +243,10 @@ class Closing:
 
         def also(work: Transaction, _event: Event) -> None:
             for new in sealed[1:]:
-                self._recorder.add(work, new, actor_id)
+                self._hands.recorder.add(work, new, actor_id)
             self._unfinished.put(_BAG, {"number": first_bag + len(visits) - 1}, work)
 
-        self._recorder.record(lambda _work: sealed[0], actor_id, also)
+        self._hands.record(sealed[0], actor_id, also)
 
     def _state(self, doc: Mapping[str, Any]) -> ClosingState:
         last = self._key_check.last()
@@ -226,7 +261,8 @@ class Closing:
             step = CARS
         else:
             step = TAGS if set(COUNTED) - doc["counted"].keys() else SEAL
-        last_bag = self._unfinished.get(_BAG)
+        last_bag, actor = self._unfinished.get(_BAG), self._shift.actor()
+        signed = doc.get("signed", [])
         return ClosingState(
             step,
             keys,
@@ -235,8 +271,12 @@ class Closing:
             held,
             doc["is_carried"],
             (last_bag["number"] if last_bag else 0) + 1,
-            self._expected(),
+            self._box.expected(),
             doc["counted"],
+            signed=tuple(map(self._mirror.roster.person_name, signed)),
+            may_sign=actor is None or actor.id not in signed,
+            needs_second=bool(actor and (signed or self._others([actor.id]))),
+            may_be_alone=bool(actor and not signed and self._may_close_alone(actor)),
         )
 
     def _stay(self) -> list[Visit]:
@@ -245,16 +285,16 @@ class Closing:
 
     def _stays_here(self, visit: Visit) -> bool:
         is_at_rest = visit.destination_id is None and not visit.conflicts
-        return is_at_rest and visit.place_id == self._here
+        return is_at_rest and visit.place_id == self._hands.here
 
     def _is_moving(self, visit: Visit) -> bool:
-        return visit.destination_id is not None and self._here in (
+        return visit.destination_id is not None and self._hands.here in (
             visit.place_id,
             visit.destination_id,
         )
 
     def _is_held_here(self, visit: Visit) -> bool:
-        return bool(visit.conflicts) and visit.place_id == self._here
+        return bool(visit.conflicts) and visit.place_id == self._hands.here
 
     def _leftover(self, visit: Visit) -> Leftover:
         return Leftover(
@@ -267,21 +307,3 @@ class Closing:
             bag=visit.bag,
             has_phone=self._mirror.has_phone(visit.id),
         )
-
-    def _expected(self) -> dict[str, int]:
-        """How many tags of each kind are on no car, in the whole district: they travel."""
-        free = Counter(
-            tag.kind
-            for tag in self._mirror.roster.tags.values()
-            if tag.status == TAG_ACTIVE
-            and not is_hint(tag.id)
-            and not self._mirror.with_tag(tag.id)
-        )
-        return {kind: free[kind] for kind in COUNTED}
-
-    def _actor_id(self) -> str:
-        actor = self._shift.actor()
-        if actor is None:
-            raise Refusal("not_signed_in")
-        self._shift.touch()
-        return actor.id

@@ -72,7 +72,8 @@ class Limits:
     The driver of a car that stands ready is called after `call_after_s`, again after
     `call_again_after_s` more, and after `repark_after_s` more the car goes back to the lot. A key
     is out for too long after `key_alarm_percent` of its drive's usual time and `key_alarm_slack_s`.
-    A list on the screen has `page_rows` rows.
+    A list on the screen has `page_rows` rows. What was said of a car can be taken back for
+    `undo_s`. A key that no visit came for is shown for `unknown_key_h` hours.
 
     Photos: one has at most `photo_bytes` and `photo_megapixels`; a reception at most
     `reception_photos`, a visit `visit_photos`. None is taken that would leave the disk less than
@@ -102,6 +103,8 @@ class Limits:
     key_alarm_percent: int = 150
     key_alarm_slack_s: int = 180
     page_rows: int = 40
+    undo_s: int = 60
+    unknown_key_h: int = 48
     key_days: int = 90
     photo_bytes: int = 2_000_000
     photo_megapixels: int = 12
@@ -208,6 +211,8 @@ _LIMIT_RANGES: dict[str, range] = {
     "key_alarm_percent": range(100, 1_001),
     "key_alarm_slack_s": range(7_201),
     "page_rows": range(5, 201),
+    "undo_s": range(601),
+    "unknown_key_h": range(1, 721),
     "key_days": range(3_651),
     "photo_bytes": range(10_000, 4 * 1024 * 1024 + 1),
     "photo_megapixels": range(1, 101),

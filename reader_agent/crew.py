@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from reader_agent.board import Board
 from reader_agent.card import Card
-from reader_agent.mirror import Mirror
-from reader_agent.shift import Shift
+from reader_agent.hands import Hands
 from schemas import states
 from schemas.problems import Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Somebody on shift. `in_hand`: the tickets of the cars whose keys the person has."""
+    """Somebody on shift. `in_hand`: the tickets of the cars whose keys the person has.
+    `place_name`: where, if by the cloud's word that is not here."""
 
     id: str
     name: str
     roles: tuple[str, ...]
     is_on_break: bool
     in_hand: tuple[str, ...]
+    place_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +37,52 @@ class Job:
 
 
 class Crew:
-    """Takes the station's lock itself. `on_change` is called without it."""
+    """Takes the station's lock itself."""
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        shift: Shift,
-        board: Board,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
-        cards: Callable[[], list[Card]],
-    ) -> None:
-        self._mirror = mirror
-        self._shift = shift
+    def __init__(self, hands: Hands, board: Board, cards: Callable[[], list[Card]]) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
+        self._shift = hands.shift
+        self._roster = hands.mirror.roster
         self._board = board
-        self._lock = lock
-        self._on_change = on_change
         self._cards = cards
 
     def workers(self) -> list[Worker]:
-        """Everybody who began a shift here and has not ended it, by name."""
-        roster = self._mirror.roster
-        with self._lock:
-            resting = self._shift.on_break
-            found = [
-                Worker(
-                    person_id,
-                    roster.person_name(person_id),
-                    roster.people[person_id].roles if person_id in roster.people else (),
-                    person_id in resting,
-                    tuple(self._in_hand(person_id)),
-                )
-                for person_id in self._shift.on_shift
-            ]
-        return sorted(found, key=lambda worker: worker.name)
+        """Everybody who is on a shift, here or elsewhere in the district: those from here first,
+        then by name."""
+        with self._hands.lock:
+            here = self._shift.on_shift
+            found = [self._worker(person_id) for person_id in {*here, *self._roster.at_work}]
+        return sorted(found, key=lambda worker: (worker.id not in here, worker.name))
+
+    def _worker(self, person_id: str) -> Worker:
+        roster, place_id = self._roster, self._place_elsewhere(person_id)
+        return Worker(
+            person_id,
+            roster.person_name(person_id),
+            roster.people[person_id].roles if person_id in roster.people else (),
+            self._is_resting(person_id),
+            tuple(self._in_hand(person_id)),
+            roster.place_name(place_id) if place_id else None,
+        )
+
+    def _place_elsewhere(self, person_id: str) -> str | None:
+        """Where somebody is who is not here; a place may not have heard of whoever has just
+        come."""
+        told = self._roster.at_work.get(person_id)
+        is_elsewhere = told is not None and told.place_id != self._hands.here
+        return told.place_id if told and is_elsewhere else None
+
+    def _is_resting(self, person_id: str) -> bool:
+        """On a break that began here, or at another place."""
+        told = self._roster.at_work.get(person_id)
+        is_elsewhere = self._place_elsewhere(person_id) is not None
+        rests_there = told is not None and told.is_resting and is_elsewhere
+        return rests_there or person_id in self._shift.on_break
 
     def jobs(self) -> list[Job]:
         """What the plan gives each person to drive next from or to here: the first by urgency."""
-        with self._lock:
+        with self._hands.lock:
             first: dict[str, Card] = {}
             for card in self._cards():
                 if card.planned_runner_id is not None and card.move_to_id is not None:
@@ -84,7 +92,7 @@ class Crew:
 
     def waits(self) -> list[tuple[str, str]]:
         """Who is on shift here without a drive to do, and where each should wait: names."""
-        with self._lock:
+        with self._hands.lock:
             roster, terms = self._mirror.roster, map(self._mirror.terms, self._visit_ids())
             busy = {each.move.runner_id for each in terms if each and each.move}
             busy |= {visit.key_holder.id for visit in self._mirror.visits()}
@@ -92,7 +100,9 @@ class Crew:
                 (roster.person_name(person_id), roster.place_name(place_id))
                 for person_id in self._shift.on_shift
                 for place_id in (roster.waits.get(person_id),)
-                if place_id is not None and person_id not in busy
+                if place_id is not None
+                and person_id not in busy
+                and not self._is_resting(person_id)
             ]
         return sorted(found)
 
@@ -108,30 +118,27 @@ class Crew:
 
     def lock(self) -> None:
         """The actor leaves the screen; the shift goes on."""
-        with self._lock:
+        with self._hands.lock:
             self._shift.lock()
-        self._on_change()
+        self._hands.on_change()
 
     def pause(self) -> None:
         """The actor takes a break: no work is planned for who rests. Refusal `keys_in_hand`,
         `not_signed_in`, and what storage gives."""
-        with self._lock:
+        with self._hands.lock:
             self._check_hands()
             self._shift.pause()
-        self._on_change()
+        self._hands.on_change()
 
     def sign_off(self) -> None:
         """The actor goes home. Refusal `keys_in_hand`, `not_signed_in`, and what storage gives."""
-        with self._lock:
+        with self._hands.lock:
             self._check_hands()
             self._shift.sign_off()
-        self._on_change()
+        self._hands.on_change()
 
     def _check_hands(self) -> None:
-        actor = self._shift.actor()
-        if actor is None:
-            raise Refusal("not_signed_in")
-        in_hand = self._in_hand(actor.id)
+        in_hand = self._in_hand(self._hands.actor().id)
         if in_hand:
             raise Refusal("keys_in_hand", ticket=in_hand[0])
 

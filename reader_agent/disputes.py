@@ -7,24 +7,18 @@ it settles the visit wherever it arrives, whatever arrives after it of what went
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from reader_agent import actions
-from reader_agent.mirror import Mirror
-from reader_agent.recorder import Recorder
-from reader_agent.shift import Shift, may_supervise
+from reader_agent.hands import Hands
+from reader_agent.shift import may_supervise
 from schemas import events, states
 from schemas.district import BOOTH
 from schemas.problems import Refusal
 from schemas.visit import Fact, Visit
-from schemas.visit_words import WORD_TYPES
-
-_NOT_ABOUT_THE_CAR = WORD_TYPES | {
-    *(events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED, events.VISIT_PHOTOGRAPHED)
-}
+from schemas.visit_order import BESIDE_THE_CAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +47,17 @@ class Ending:
 
 
 class Disputes:
-    """Guarded by the station's lock, which it takes itself. `on_change` is called without it."""
+    """Takes the station's lock itself."""
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        recorder: Recorder,
-        shift: Shift,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
-        here: str,
-    ) -> None:
-        self._mirror = mirror
-        self._recorder = recorder
-        self._shift = shift
-        self._lock = lock
-        self._on_change = on_change
-        self._here = here
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
 
     def facts(self, visit_id: str) -> list[FactLine]:
         """What does not fit together: of each place the last that it told; of a tag that two
         visits have, both receptions. Empty where nothing is in dispute."""
-        with self._lock:
-            visit = self._visit(visit_id)
+        with self._hands.lock:
+            visit = self._hands.visit(visit_id)
             lines = [self._line(visit, fact) for fact in _last_words(self._clashing(visit))]
             if self._mirror.is_tag_shared(visit_id):
                 for one in (visit, *self._rivals(visit)):
@@ -87,13 +69,13 @@ class Disputes:
     def endings(self, visit_id: str) -> list[Ending]:
         """What may be true of the car: it stands where one of the facts says, or here, or its
         driver got it at one of them."""
-        with self._lock:
-            return self._endings(self._visit(visit_id))
+        with self._hands.lock:
+            return self._endings(self._hands.visit(visit_id))
 
     def may_settle(self) -> bool:
         """Whether the actor may decide."""
-        with self._lock:
-            return may_supervise(self._shift.actor())
+        with self._hands.lock:
+            return may_supervise(self._hands.shift.actor())
 
     def settle(self, visit_id: str, ending: str, reason: str) -> str:
         """A supervisor says which `Ending.value` is true, and why; the ticket's code.
@@ -101,17 +83,15 @@ class Disputes:
         Refusal `unknown_visit`, `not_signed_in`, `not_allowed`, `wrong_state`, `bad_choice`,
         `reason_needed`, and what storage gives.
         """
-        with self._lock:
-            person = self._shift.supervisor()
-            visit = self._visit(visit_id)
+        with self._hands.supervising() as person:
+            visit = self._hands.visit(visit_id)
             if not self._is_disputed(visit):
                 raise Refusal("wrong_state", state=visit.state)
             said = next((one for one in self._endings(visit) if one.value == ending), None)
             if said is None:
                 raise Refusal("bad_choice")
             new = actions.resolve(visit, said.state, said.place_id, reason)
-            self._recorder.record(lambda _work: new, person.id)
-        self._on_change()
+            self._hands.record(new, person.id)
         return visit.code
 
     def _is_disputed(self, visit: Visit) -> bool:
@@ -119,7 +99,7 @@ class Disputes:
 
     def _clashing(self, visit: Visit) -> list[Fact]:
         odd = {conflict.event_id for conflict in visit.conflicts}
-        told = [f for f in self._mirror.facts(visit.id) if f.event.type not in _NOT_ABOUT_THE_CAR]
+        told = [f for f in self._mirror.facts(visit.id) if f.event.type not in BESIDE_THE_CAR]
         first = next((n for n, fact in enumerate(told) if fact.event.id in odd), None)
         if first is None:
             return []
@@ -129,12 +109,12 @@ class Disputes:
         clashing = self._clashing(visit)
         places = [fact.event.place_id for fact in clashing]
         given = [f.event.place_id for f in clashing if f.event.type == events.VISIT_HANDED_OVER]
-        stands = _distinct((*places, visit.place_id, self._here))
+        stands = _distinct((*places, visit.place_id, self._hands.here))
         return [
             *(self._ending(self._state_at(visit, place_id), place_id) for place_id in stands),
             *(
                 self._ending(states.HANDED_OVER, place_id)
-                for place_id in _distinct(given) or [self._here]
+                for place_id in _distinct(given) or [self._hands.here]
             ),
         ]
 
@@ -162,12 +142,6 @@ class Disputes:
             person_name=roster.person_name(event.actor) if event.actor else None,
             at=fact.at,
         )
-
-    def _visit(self, visit_id: str) -> Visit:
-        visit = self._mirror.visit(visit_id)
-        if visit is None:
-            raise Refusal("unknown_visit")
-        return visit
 
 
 def _last_words(clashing: Sequence[Fact]) -> Sequence[Fact]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from reader_agent.known_cars import TAIL
 from reader_agent.station_db import StationDB, Transaction
 from schemas.photo import PhotoRef
 from schemas.reception import Damage, Reception
@@ -18,7 +19,8 @@ class Draft:
     asked and has none. `is_language_chosen`: the valet chose, so the phone no longer decides.
     `claim_url` is what the claim tag said when it was read: for the cloud, never shown.
     `damage`, `wish_min`: see `schemas.reception`. `is_known`: the car was here before, and some of
-    this is from then; `known_tail` are the last digits of the number that it had."""
+    this is from then; `known_tail` are the last digits of the number that it had, `known_ref` the
+    record that has it. `phone_ref`: the number of that record is used again."""
 
     key_tag: str
     key_label: str
@@ -37,12 +39,23 @@ class Draft:
     wish_min: int | None = None
     is_known: bool = False
     known_tail: str | None = None
+    known_ref: str | None = None
+    phone_ref: str | None = None
+
+    @property
+    def has_phone_word(self) -> bool:
+        """Whether it was said where to write to, or that there is no phone."""
+        return self.phone is not None or self.phone_ref is not None or self.no_phone
+
+    @property
+    def phone_tail(self) -> str:
+        """The last digits of the number, to be read back; empty without one."""
+        return self.phone[-TAIL:] if self.phone else (self.phone_ref and self.known_tail) or ""
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is left to ask but what proves whose car it is."""
-        has_phone_word = self.phone is not None or self.no_phone
-        return self.plate is not None and has_phone_word and self.damage is not None
+        return self.plate is not None and self.has_phone_word and self.damage is not None
 
     def reception(self, consent: str | None) -> Reception:
         """What the event says beside plate and phone; `consent` is the text that was shown."""

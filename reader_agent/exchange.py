@@ -20,6 +20,7 @@ from reader_agent.cloud import Answer, Asked
 from reader_agent.cloud_time import CloudTime
 from reader_agent.journal import Journal
 from reader_agent.mirror import Mirror
+from reader_agent.public_address import PublicAddress
 from reader_agent.station_db import StationDB
 from schemas import sync
 
@@ -51,6 +52,7 @@ class Exchange:
         cloud_time: CloudTime,
         clock: Clock,
         lock: threading.RLock,
+        address: PublicAddress,
     ) -> None:
         self._db = db
         self._journal = journal
@@ -58,6 +60,7 @@ class Exchange:
         self._cloud_time = cloud_time
         self._clock = clock
         self._lock = lock
+        self._address = address
         self._version = agent_version()
         self._broken_id: str | None = None
 
@@ -128,6 +131,7 @@ class Exchange:
         """Apply an answer; True if anything changed that a screen may show. Raises `Refusal`."""
         with self._lock:
             self._cloud_time.learn(answer["server_time"])
+            self._address.learn(answer.get("public_url"))
             before = self._journal.acked_seq
             self._settle(answer, asked)
             # Judged before it is applied, which moves the mirror's cursor.

@@ -31,26 +31,27 @@ class Guests:
     def add(self, work: Transaction, guest: Guest, seq: int) -> None:
         """Store a record with the number of the event that refers to it."""
         work.execute(
-            "INSERT INTO guest VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO guest VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 guest.ref,
                 guest.visit_id,
                 seq,
                 guest.plate,
                 guest.phone,
-                int(guest.phone is not None),
+                int(guest.has_phone),
                 guest.salt,
+                guest.phone_ref,
             ),
         )
 
     def between(self, first_seq: int, last_seq: int) -> list[dict[str, str | None]]:
         """The records of these events that are still whole, as they travel (`Guest.to_wire`)."""
         rows = self._db.rows(
-            "SELECT ref, visit_id, plate, phone, salt FROM guest"
+            "SELECT ref, visit_id, plate, phone, salt, phone_ref FROM guest"
             " WHERE seq BETWEEN ? AND ? AND salt IS NOT NULL ORDER BY seq",
             (first_seq, last_seq),
         )
-        return [dict(row) for row in rows]
+        return [Guest(**row).to_wire() for row in map(dict, rows)]
 
     def known(self) -> dict[str, KnownGuest]:
         """Plate and phone flag of every visit received here that has not closed, by visit."""

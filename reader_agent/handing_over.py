@@ -11,7 +11,7 @@ from reader_agent.mirror import Mirror
 from reader_agent.proofs import Proof, Proofs
 from reader_agent.recorder import Recorder
 from schemas import states
-from schemas.district import Person
+from schemas.district import TAG_ACTIVE, Person
 from schemas.problems import Refusal
 from schemas.visit import Visit
 
@@ -45,7 +45,15 @@ class HandingOver:
         self._proofs.check(proof, visit, actor=actor, code_key=code_key, now=now)
         reason = (proof.reason or "").strip() if is_excused else None
         claim_url = proof.claim_url if is_by_claim else None
-        new = actions.hand_over(visit, proof.kind, reason, opened_by, claim_url)
+        claim_tag = self._mirror.roster.tags.get(visit.claim_tag or "")
+        new = actions.hand_over(
+            visit,
+            proof.kind,
+            reason,
+            opened_by,
+            claim_url,
+            has_claim_tag=claim_tag is not None and claim_tag.status == TAG_ACTIVE,
+        )
         self._recorder.record(lambda _work: new, actor.id)
 
 

@@ -6,16 +6,14 @@ is told to be lost opens nothing from that moment on.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from reader_agent.actions import REASON_LENGTHS
+from reader_agent.hands import Hands
 from reader_agent.journal import NewEvent
-from reader_agent.mirror import Mirror
-from reader_agent.recorder import Recorder
-from reader_agent.shift import Shift, may_supervise
+from reader_agent.shift import may_supervise
 from reader_agent.station_db import Transaction
 from schemas import events, states
 from schemas.district import TAG_ACTIVE, TAG_LOST
@@ -49,26 +47,16 @@ class ReportLine:
 
 
 class Incidents:
-    """Takes the station's lock itself. `on_change` is called without it."""
+    """Takes the station's lock itself."""
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        recorder: Recorder,
-        shift: Shift,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
-    ) -> None:
-        self._mirror = mirror
-        self._recorder = recorder
-        self._shift = shift
-        self._lock = lock
-        self._on_change = on_change
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
 
     def open(self, visit_id: str | None = None) -> list[ReportLine]:
         """What is not settled, of one visit or of all, the oldest first."""
-        with self._lock:
-            visits = self._mirror.visits() if visit_id is None else [self._visit(visit_id)]
+        with self._hands.lock:
+            visits = self._mirror.visits() if visit_id is None else [self._hands.visit(visit_id)]
             lines = [
                 self._line(visit, one) for visit in visits for one in range(len(visit.reports))
             ]
@@ -76,8 +64,8 @@ class Incidents:
 
     def may_settle(self) -> bool:
         """Whether the actor may say that one is settled."""
-        with self._lock:
-            return may_supervise(self._shift.actor())
+        with self._hands.lock:
+            return may_supervise(self._hands.shift.actor())
 
     def report(self, visit_id: str, kind: str, details: Sequence[str], *, is_own: bool) -> str:
         """Somebody tells of an incident; the ticket's code. A claim tag or key tag that was lost
@@ -86,25 +74,20 @@ class Incidents:
         Refusal `unknown_visit`, `not_signed_in`, `bad_choice`, `wrong_state` for a lost claim tag
         where there was none, and what storage gives.
         """
-        with self._lock:
-            actor = self._shift.actor()
-            if actor is None:
-                raise Refusal("not_signed_in")
-            visit = self._visit(visit_id)
+        with self._hands.acting() as actor:
+            visit = self._hands.visit(visit_id)
             if kind not in DETAILS or not details or not set(details) <= set(DETAILS[kind]):
                 raise Refusal("bad_choice")
             if kind == states.LOST_CLAIM and visit.claim_tag is None:
                 raise Refusal("wrong_state", state=visit.state)
-            self._shift.touch()
             new = _report(visit, kind, details, is_own=is_own)
             mark = self._mark_of(visit, kind)
 
             def also(work: Transaction, _event: Event) -> None:
                 if mark is not None:
-                    self._recorder.add(work, mark, actor.id)
+                    self._hands.recorder.add(work, mark, actor.id)
 
-            self._recorder.record(lambda _work: new, actor.id, also)
-        self._on_change()
+            self._hands.record(new, actor.id, also)
         return visit.code
 
     def settle(self, visit_id: str, kind: str, reason: str) -> str:
@@ -113,9 +96,8 @@ class Incidents:
         Refusal `unknown_visit`, `not_signed_in`, `not_allowed`, `bad_choice` where none of this
         kind is open, `reason_needed`, and what storage gives.
         """
-        with self._lock:
-            person = self._shift.supervisor()
-            visit = self._visit(visit_id)
+        with self._hands.supervising() as person:
+            visit = self._hands.visit(visit_id)
             told = next((report for report in visit.reports if report.kind == kind), None)
             if told is None:
                 raise Refusal("bad_choice")
@@ -123,8 +105,7 @@ class Incidents:
             if len(said) not in REASON_LENGTHS:
                 raise Refusal("reason_needed")
             new = _report(visit, kind, told.details, is_own=told.is_own, over=said)
-            self._recorder.record(lambda _work: new, person.id)
-        self._on_change()
+            self._hands.record(new, person.id)
         return visit.code
 
     def _mark_of(self, visit: Visit, kind: str) -> NewEvent | None:
@@ -147,12 +128,6 @@ class Incidents:
             place_name=roster.place_name(report.place_id) if report.place_id else None,
             at=report.at,
         )
-
-    def _visit(self, visit_id: str) -> Visit:
-        visit = self._mirror.visit(visit_id)
-        if visit is None:
-            raise Refusal("unknown_visit")
-        return visit
 
 
 def _report(

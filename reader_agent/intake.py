@@ -15,6 +15,8 @@ from reader_agent.free_room import FreeRoom
 from reader_agent.journal import Journal, NewEvent
 from reader_agent.known_cars import KnownCars
 from reader_agent.mirror import Mirror
+from reader_agent.posted_tariff import PostedTariff, in_force
+from reader_agent.public_address import PublicAddress
 from reader_agent.recorder import Recorder
 from reader_agent.station_db import Transaction
 from reader_agent.ticket_codes import next_code
@@ -42,6 +44,7 @@ from schemas.visit import Fact
 class DraftFields(TypedDict, total=False):
     """What can be changed in a draft. `claim_url`: what the claim tag said when it was read. An
     empty `damage` says nothing, `no_damage` that somebody looked; `wish_min` 0 takes the wish back.
+    `same_phone`: the number that the car had when it was here last.
     """
 
     plate: str | None
@@ -50,6 +53,7 @@ class DraftFields(TypedDict, total=False):
     claim_tag: str | None
     claim_url: str | None
     no_phone: bool | None
+    same_phone: bool | None
     colour: str | None
     damage: Sequence[Damage] | None
     no_damage: bool | None
@@ -69,6 +73,8 @@ class Intake:
         known: KnownCars,
         now: Callable[[], datetime],
         config: Config,
+        room: FreeRoom,
+        address: PublicAddress,
     ) -> None:
         self._known = known
         self._now = now
@@ -76,11 +82,22 @@ class Intake:
         self._mirror = mirror
         self._journal = journal
         self._recorder = recorder
-        self._room = FreeRoom(mirror, config.place_id)
+        self._room = room
+        self._place_id = config.place_id
         self._letter = config.letter
         self._language = config.language
-        self._cloud_url = config.cloud_url.rstrip("/")
-        self.tariff_cents_per_min = config.tariff_cents_per_min
+        self._address = address
+        self._cents_per_min = config.tariff_cents_per_min
+
+    @property
+    def tariff(self) -> PostedTariff | None:
+        """The version of the tariff that a car received now pays by; None before there was one."""
+        return in_force(self._mirror.roster.tariffs.get(self._place_id, ()), self._now())
+
+    @property
+    def tariff_cents_per_min(self) -> int:
+        """Its price per minute, else that of the settings."""
+        return self._cents_per_min if self.tariff is None else self.tariff.minute_cents
 
     def open(self, key_tag: str) -> Draft:
         """Begin a reception with this key tag. In one that is open already only the tag changes:
@@ -108,7 +125,11 @@ class Intake:
         if phone is not None:
             draft = self._with_phone(draft, phone)
         if no_phone is not None:
-            draft = replace(draft, no_phone=no_phone, phone=None if no_phone else draft.phone)
+            draft = replace(draft, no_phone=no_phone)
+        if draft.no_phone:
+            draft = replace(draft, phone=None, phone_ref=None)
+        if fields.get("same_phone"):
+            draft = _with_same_phone(draft)
         if (claim_tag := fields.get("claim_tag")) is not None:
             draft = self._with_claim(draft, claim_tag, fields.get("claim_url"))
         return self._drafts.put(_with_car(draft, fields))
@@ -125,9 +146,10 @@ class Intake:
         if draft.claim_tag is not None:
             tag = self._check_free(draft.claim_tag, CLAIM_TAG)
             check_proven(tag, draft.claim_url)
-        guest = Guest(uuid7(now), uuid7(now), plate, draft.phone, new_salt())
+        phone = draft.phone, new_salt(), draft.phone_ref
+        guest = Guest(uuid7(now), uuid7(now), plate, *phone)
         build = self._received(draft, guest, consent)
-        self._recorder.record(build, actor.id, self._beside(draft, guest, now))
+        self._recorder.record(build, actor.id, self._beside(draft, guest, consent, now))
         return guest.visit_id
 
     def _received(
@@ -142,13 +164,15 @@ class Intake:
         return build
 
     def _beside(
-        self, draft: Draft, guest: Guest, now: datetime
+        self, draft: Draft, guest: Guest, consent: str | None, now: datetime
     ) -> Callable[[Transaction, Event], None]:
         def write(work: Transaction, event: Event) -> None:
             self._journal.guests.add(work, guest, event.seq)
             self._mirror.learn_guests(work)
             noted = draft.reception(None)
-            self._known.remember(work, guest.plate, noted, draft.language, guest.phone, now)
+            ref = guest.ref if guest.has_phone and consent is not None else None
+            told = (noted, draft.language, guest.phone, now, ref)
+            self._known.remember(work, guest.plate, *told)
             if draft.photos:
                 new = actions.photographed(guest.visit_id, event.step + 1, draft.photos)
                 self._recorder.add(work, new, event.actor)
@@ -159,7 +183,7 @@ class Intake:
     def link_of(self, visit_id: str) -> str | None:
         """See `ReceptionDesk.link_of`."""
         terms = self._mirror.terms(visit_id)
-        return f"{self._cloud_url}/t/{terms.link}" if terms and terms.link else None
+        return f"{self._address.url}/t/{terms.link}" if terms and terms.link else None
 
     def know_again(self, work: Transaction, plate: str, fact: Fact) -> None:
         """A visit is forgotten that began with `fact`: its car may come again, to any booth."""
@@ -179,6 +203,7 @@ class Intake:
         if plate == draft.plate:
             return draft
         draft = replace(draft, plate=plate, is_known=False, known_tail=None)
+        draft = replace(draft, known_ref=None, phone_ref=None)
         known = self._known.find(plate, self._now())
         if known is None:
             return draft
@@ -186,6 +211,7 @@ class Intake:
             draft,
             is_known=True,
             known_tail=known.phone_tail,
+            known_ref=known.guest_ref,
             colour=draft.colour or known.colour,
             handling=draft.handling or known.handling,
             language=draft.language if draft.is_language_chosen else known.language,
@@ -198,10 +224,10 @@ class Intake:
 
     def _with_phone(self, draft: Draft, text: str) -> Draft:
         if not text.strip():
-            return replace(draft, phone=None)
+            return replace(draft, phone=None, phone_ref=None)
         phone = normalise_phone(text)
         language = draft.language if draft.is_language_chosen else language_of(phone)
-        return replace(draft, phone=phone, no_phone=False, language=language)
+        return replace(draft, phone=phone, phone_ref=None, no_phone=False, language=language)
 
     def _with_claim(self, draft: Draft, text: str, claim_url: str | None) -> Draft:
         if not text.strip():
@@ -224,6 +250,13 @@ class Intake:
         if holders := self._mirror.with_tag(tag_id):
             raise Refusal("tag_in_use", ticket=holders[0].code)
         return tag
+
+
+def _with_same_phone(draft: Draft) -> Draft:
+    """Refusal `bad_choice` where no number is known of the car."""
+    if draft.known_ref is None or draft.known_tail is None:
+        raise Refusal("bad_choice")
+    return replace(draft, phone=None, phone_ref=draft.known_ref, no_phone=False)
 
 
 def _with_car(draft: Draft, fields: DraftFields) -> Draft:

@@ -221,9 +221,8 @@ class Journal:
             with suppress(chain.ChainError):
                 yield restore_event(chain.unseal(row["line"])[0])
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every event as it is stored, from the first; for export and for checking."""
-        after = 0
+    def lines(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Every event as it is stored, from the first one behind the number `after`."""
         while rows := self._db.rows(
             "SELECT seq, line FROM event WHERE seq > ? ORDER BY seq LIMIT 500", (after,)
         ):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from reader_agent.config import Limits
-from reader_agent.mirror import Mirror
+from reader_agent.hands import Hands
 from reader_agent.screen_feed import SAY, ScreenFeed, ScreenMessage
 from schemas import states
 from schemas.events import Event
@@ -55,33 +53,22 @@ class KeyRow:
 class KeyBoard:
     """Reads the mirror. Takes the station's lock itself."""
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        lock: threading.RLock,
-        feed: ScreenFeed,
-        *,
-        here: str,
-        limits: Limits,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._mirror = mirror
-        self._lock = lock
+    def __init__(self, hands: Hands, feed: ScreenFeed, limits: Limits) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
         self._feed = feed
-        self._here = here
         self._limits = limits
-        self._now = now
         self._alarmed: set[tuple[str, int]] = set()
 
     def on_hooks(self) -> list[KeyRow]:
         """The keys that hang here, by hook; those of which nobody knows the hook last."""
-        with self._lock:
+        with self._hands.lock:
             rows = [self._row(visit) for visit in self._mirror.visits() if self._hangs_here(visit)]
         return sorted(rows, key=lambda row: (row.now.hook is None, row.now.hook or 0, row.label))
 
     def in_hands(self) -> list[KeyRow]:
         """The keys of the whole district that somebody carries: overdue first, then by age."""
-        with self._lock:
+        with self._hands.lock:
             held = [v for v in self._mirror.visits() if v.key_holder.kind == states.PERSON]
             rows = [self._row(visit) for visit in held]
         return sorted(rows, key=lambda row: (not row.is_overdue, row.now.at, row.label))
@@ -92,7 +79,7 @@ class KeyBoard:
         if not wanted:
             return []
         found = []
-        with self._lock:
+        with self._hands.lock:
             for visit in self._mirror.visits():
                 label = self._mirror.roster.label(visit.key_tag)
                 names = [_bare(one) for one in (label, visit.code, self._mirror.plate(visit.id))]
@@ -104,8 +91,8 @@ class KeyBoard:
     def tick(self) -> None:
         """Say it once, aloud, when a key is out for longer than its drive can take: at the place
         that it was taken from and at the one where it should be."""
-        now = self._now()
-        with self._lock:
+        now = self._hands.now()
+        with self._hands.lock:
             late = [
                 visit
                 for visit in self._mirror.visits()
@@ -127,11 +114,11 @@ class KeyBoard:
         return ScreenMessage(SAY, key="keys.overdue", values=values, tone="error")
 
     def _concerns_us(self, visit: Visit) -> bool:
-        return self._here in (visit.place_id, visit.destination_id)
+        return self._hands.here in (visit.place_id, visit.destination_id)
 
     def _hangs_here(self, visit: Visit) -> bool:
         holder = visit.key_holder
-        return holder.kind == states.HOOK and holder.id == self._here
+        return holder.kind == states.HOOK and holder.id == self._hands.here
 
     def _row(self, visit: Visit) -> KeyRow:
         roster, due_at = self._mirror.roster, self._due_at(visit)
@@ -143,7 +130,7 @@ class KeyBoard:
             car=visit.car,
             holders=self._holders(visit),
             due_at=due_at,
-            is_overdue=_is_past(due_at, self._now()),
+            is_overdue=_is_past(due_at, self._hands.now()),
             is_lost=any(report.kind == states.LOST_KEY for report in visit.reports),
         )
 

@@ -5,20 +5,14 @@ What is tapped is kept until the check is finished, so that nobody begins anew a
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any, Final
 
+from reader_agent.hands import Hands
 from reader_agent.journal import NewEvent
-from reader_agent.mirror import Mirror
 from reader_agent.presence import Arrival
-from reader_agent.recorder import Recorder
-from reader_agent.shift import Shift
 from reader_agent.station_db import Transaction
 from reader_agent.tap_outcome import TapOutcome
-from reader_agent.unfinished import Unfinished
 from schemas import events, states
 from schemas.district import KEY_TAG
 from schemas.events import Event
@@ -64,53 +58,35 @@ class KeyCheckState:
 
 
 class KeyCheck:
-    """Guarded by the station's lock, which it takes itself. `on_change` is called without it."""
+    """Takes the station's lock itself."""
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        recorder: Recorder,
-        shift: Shift,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
-        unfinished: Unfinished,
-        *,
-        here: str,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._mirror = mirror
-        self._recorder = recorder
-        self._shift = shift
-        self._lock = lock
-        self._on_change = on_change
-        self._unfinished = unfinished
-        self._here = here
-        self._now = now
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
+        self._unfinished = hands.unfinished
 
     def begin(self) -> None:
         """Begin, or go on with what was begun. Refusal `not_signed_in`, and what storage gives."""
-        with self._lock:
-            self._actor_id()
+        with self._hands.acting():
             if self._unfinished.get(_DOC) is None:
                 self._unfinished.put(_DOC, {"tags": []})
-        self._on_change()
 
     def drop(self) -> None:
         """Forget what was tapped."""
-        with self._lock:
+        with self._hands.lock:
             self._unfinished.drop(_DOC)
-        self._on_change()
+        self._hands.on_change()
 
     def state(self) -> KeyCheckState | None:
         """How far it is; None while no check is under way."""
-        with self._lock:
+        with self._hands.lock:
             doc = self._unfinished.get(_DOC)
             return None if doc is None else self._state(doc["tags"])
 
     def last(self) -> dict[str, Any] | None:
         """When the last check was finished (`at`), how many keys were found, and the `CheckedKey`s,
         as dicts, that were missing, extra and misplaced."""
-        with self._lock:
+        with self._hands.lock:
             return self._unfinished.get(_LAST)
 
     def wants(self, arrival: Arrival, screen: str) -> bool:
@@ -123,9 +99,9 @@ class KeyCheck:
         """One key was tapped. Call it under the lock, where `wants` said so."""
         roster, doc = self._mirror.roster, self._unfinished.get(_DOC)
         assert doc is not None
-        if self._shift.actor() is None:
+        if self._hands.shift.actor() is None:
             return TapOutcome("warn", "tap.badge_first")
-        self._shift.touch()
+        self._hands.shift.touch()
         tag = roster.tags.get(arrival.tag)
         if tag is not None and tag.kind != KEY_TAG:
             return TapOutcome("warn", "tap.not_a_key", {"label": tag.label})
@@ -144,8 +120,7 @@ class KeyCheck:
     def finish(self) -> KeyCheckState:
         """The result, as an event. Refusal `not_signed_in`, `wrong_state` where no check is under
         way, and what storage gives."""
-        with self._lock:
-            actor_id = self._actor_id()
+        with self._hands.acting() as actor:
             doc = self._unfinished.get(_DOC)
             if doc is None:
                 raise Refusal("wrong_state")
@@ -154,7 +129,7 @@ class KeyCheck:
             sorted_out = self._sort_out(tags)
             new = NewEvent(events.KEYS_CHECKED, data={"found": state.found, **sorted_out})
             last = {
-                "at": self._now().isoformat(),
+                "at": self._hands.now().isoformat(),
                 "found": state.found,
                 **{
                     name: [asdict(self._key(tag)) for tag in listed]
@@ -166,8 +141,7 @@ class KeyCheck:
                 self._unfinished.drop(_DOC, work)
                 self._unfinished.put(_LAST, last, work)
 
-            self._recorder.record(lambda _work: new, actor_id, also)
-        self._on_change()
+            self._hands.record(new, actor.id, also)
         return state
 
     def _sort_out(self, tapped: list[str]) -> dict[str, list[str]]:
@@ -210,11 +184,4 @@ class KeyCheck:
 
     def _belongs(self, visit: Visit) -> bool:
         holder = visit.key_holder
-        return holder.kind == states.HOOK and holder.id == self._here
-
-    def _actor_id(self) -> str:
-        actor = self._shift.actor()
-        if actor is None:
-            raise Refusal("not_signed_in")
-        self._shift.touch()
-        return actor.id
+        return holder.kind == states.HOOK and holder.id == self._hands.here

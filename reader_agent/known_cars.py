@@ -1,8 +1,9 @@
 """Cars that were here before: what spares the valet some taps when they come again.
 
 A plate stands here only as a digest under this station's own key, and of the phone at most the
-last four digits: enough to notice a number that was mistyped, too little to call anybody. What is
-older than `days` is forgotten.
+last four digits: enough to notice a number that was mistyped, too little to call anybody. Where its
+driver agreed to be written to, the reference to the record that holds the number is kept beside
+them: the number itself is in the cloud only. What is older than `days` is forgotten.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ TAIL = 4
 @dataclass(frozen=True, slots=True)
 class KnownCar:
     """What was noted of a car when it was here last. `phone_tail`: the last digits of the number,
-    None where this booth did not take it in."""
+    None where this booth did not take it in; `guest_ref`: the record that has it, where its driver
+    agreed."""
 
     colour: str | None
     handling: tuple[str, ...]
     language: str
     phone_tail: str | None
+    guest_ref: str | None = None
 
 
 class KnownCars:
@@ -53,7 +56,8 @@ class KnownCars:
             return None
         row = rows[0]
         handling = tuple(json.loads(row["handling"]))
-        return KnownCar(row["colour"], handling, row["language"], row["phone_tail"])
+        tail, ref = row["phone_tail"], row["guest_ref"]
+        return KnownCar(row["colour"], handling, row["language"], tail, ref)
 
     def remember(
         self,
@@ -63,18 +67,21 @@ class KnownCars:
         language: str,
         phone: str | None,
         now: datetime,
+        guest_ref: str | None = None,
     ) -> None:
-        """Note a car that came in, here or at another booth, which tells no phone."""
+        """Note a car that came in, here or at another booth, which tells no phone. `guest_ref`: of
+        the record with the number, where its driver agreed to be written to."""
         if not self._days or not plate:
             return
         # What nobody noted this time, and the number that another booth took, stay as they were.
         work.execute(
-            "INSERT INTO known_car VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO known_car VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET"
             " colour = coalesce(excluded.colour, colour),"
             " handling = iif(excluded.handling = '[]', handling, excluded.handling),"
             " language = excluded.language,"
             " phone_tail = coalesce(excluded.phone_tail, phone_tail),"
+            " guest_ref = coalesce(excluded.guest_ref, guest_ref),"
             " seen_at = max(excluded.seen_at, seen_at)",
             (
                 _digest(self._key_in(work), plate),
@@ -83,6 +90,7 @@ class KnownCars:
                 language,
                 phone[-TAIL:] if phone else None,
                 now.isoformat(timespec="seconds"),
+                guest_ref,
             ),
         )
         if now.date() != self._swept_on:

@@ -76,4 +76,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             digest TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        # The number of a car that comes again is in the cloud only; see `known_cars`.
+        "ALTER TABLE guest ADD COLUMN phone_ref TEXT",
+        "ALTER TABLE known_car ADD COLUMN guest_ref TEXT",
+    ),
 )

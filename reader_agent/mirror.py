@@ -27,13 +27,10 @@ from reader_agent.terms import Terms, check_terms, terms_of
 from schemas import events, sync
 from schemas.events import Event, EventError, read_event
 from schemas.plain_events import plain_event
-from schemas.visit import Fact, Visit, fold, order_key
-from schemas.visit_words import WORD_TYPES
+from schemas.visit import Fact, Visit, fold
+from schemas.visit_order import BESIDE_THE_CAR, standing
 
 _log = structlog.get_logger(__name__)
-_NOT_CAR_TYPES = WORD_TYPES | {
-    *(events.VISIT_REQUESTED, events.VISIT_REQUEST_CANCELLED, events.VISIT_PHOTOGRAPHED)
-}
 _NOT_UNDERSTOOD = (ValidationError, EventError, KeyError, TypeError, ValueError)
 
 
@@ -73,8 +70,15 @@ class Mirror:
         return self._terms.get(visit_id)
 
     def facts(self, visit_id: str) -> list[Fact]:
-        """Everything that is known to have happened to the visit, as it is folded."""
-        return sorted(self._facts.get(visit_id, {}).values(), key=order_key)
+        """Everything that is known to have happened to the visit and was not taken back, as it
+        is folded."""
+        return standing(self._facts.get(visit_id, {}).values())
+
+    def last_moved(self, visit_id: str) -> Fact:
+        """What moved the car or its key last."""
+        return next(
+            fact for fact in reversed(self.facts(visit_id)) if fact.event.type not in BESIDE_THE_CAR
+        )
 
     def is_tag_shared(self, visit_id: str) -> bool:
         """Whether the cloud says that another open visit has the same tag."""
@@ -93,9 +97,7 @@ class Mirror:
 
     def since(self, visit_id: str) -> datetime:
         """When the car or its key was last moved."""
-        facts = self._facts[visit_id].values()
-        moves = [fact for fact in facts if fact.event.type not in _NOT_CAR_TYPES]
-        return max(moves, key=order_key).at
+        return self.last_moved(visit_id).at
 
     def with_tag(self, tag_id: str) -> list[Visit]:
         """The open visits that have this key or claim tag: none, one, or (two booths that were

@@ -16,11 +16,9 @@ import structlog
 from reader_agent import actions
 from reader_agent.config import Config
 from reader_agent.draft import Draft, DraftStore
+from reader_agent.hands import Hands
 from reader_agent.journal_rescue import damaged_files
-from reader_agent.mirror import Mirror
 from reader_agent.photo_store import DRAFT, KeptPhoto, PhotoStore, WaitingPhoto
-from reader_agent.recorder import Recorder
-from reader_agent.shift import Shift
 from reader_agent.station_db import StationDB
 from schemas import events
 from schemas.photo import PhotoRef
@@ -33,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 
 class PhotoDesk:
-    """Takes the station's lock itself. `on_change` is called without it.
+    """Takes the station's lock itself.
 
     `waiting` lists what the cloud does not have; whoever brings it says how that goes.
     """
@@ -43,22 +41,15 @@ class PhotoDesk:
         config: Config,
         db: StationDB,
         drafts: DraftStore,
-        mirror: Mirror,
-        recorder: Recorder,
-        shift: Shift,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
+        hands: Hands,
     ) -> None:
         self.store = PhotoStore(config.data_dir, config.limits)
         self._data_dir: Path = config.data_dir
         self._limits = config.limits
         self._db = db
-        self._mirror = mirror
-        self._recorder = recorder
-        self._shift = shift
+        self._hands = hands
+        self._mirror = hands.mirror
         self._drafts = drafts
-        self._lock = lock
-        self._on_change = on_change
         # Held from before a file is there until its event is: what is new meanwhile is in work.
         self._capturing = threading.Lock()
         self.waiting: Callable[[], Sequence[WaitingPhoto]] = self._waiting
@@ -72,18 +63,17 @@ class PhotoDesk:
         and the journal give. The same photo again is taken once.
         """
         with self._capturing:
-            with self._lock:
+            with self._hands.lock:
                 self._check(visit_id)
             ref = self.store.keep(visit_id, content)
-            with self._lock:
+            with self._hands.lock:
                 actor_id = self._check(visit_id)
-                visit = self._mirror.visit(visit_id)
-                assert visit is not None
+                visit = self._hands.visit(visit_id)
                 if ref not in visit.photos:
                     new = actions.photographed(visit_id, visit.step + 1, (ref,))
-                    self._recorder.record(lambda _work: new, actor_id)
+                    self._hands.record(new, actor_id)
             self._settle()
-        self._on_change()
+        self._hands.on_change()
 
     def add_to_draft(self, content: bytes) -> None:
         """A photo for the reception that is open: its event comes with the reception's.
@@ -91,26 +81,26 @@ class PhotoDesk:
         Refusal `no_draft`, `too_many_photos`, and what `PhotoStore.keep` and storage give.
         """
         with self._capturing:
-            with self._lock:
+            with self._hands.lock:
                 self._check_draft()
             ref = self.store.keep(DRAFT, content)
-            with self._lock:
+            with self._hands.lock:
                 draft = self._check_draft()
                 if ref not in draft.photos:
                     self._drafts.put(draft.with_photos((*draft.photos, ref)))
-        self._on_change()
+        self._hands.on_change()
 
     def drop_from_draft(self, sha256: str) -> None:
         """Take a photo of the open reception back, to take it anew. Refusal `no_draft`."""
         with self._capturing:
-            with self._lock:
+            with self._hands.lock:
                 draft = self._drafts.get()
                 if draft is None:
                     raise Refusal("no_draft")
                 kept = tuple(ref for ref in draft.photos if ref.sha256 != sha256)
                 self._drafts.put(draft.with_photos(kept))
             self._settle()
-        self._on_change()
+        self._hands.on_change()
 
     @property
     def most_bytes(self) -> int:
@@ -119,13 +109,13 @@ class PhotoDesk:
 
     def of(self, visit_id: str) -> list[PhotoRef]:
         """The photos of a visit, those of other stations too."""
-        with self._lock:
+        with self._hands.lock:
             visit = self._mirror.visit(visit_id)
             return [] if visit is None else list(visit.photos)
 
     def reception(self, visit_id: str) -> Reception:
         """What was noted of the car beside its photos; nothing for a visit that is not known."""
-        with self._lock:
+        with self._hands.lock:
             for fact in self._mirror.facts(visit_id):
                 if fact.event.type == events.VISIT_RECEIVED:
                     return reception_of(fact.event.data)
@@ -150,7 +140,7 @@ class PhotoDesk:
         return [WaitingPhoto(photo) for photo in self.store.waiting()]
 
     def _settle(self) -> None:
-        with self._lock:
+        with self._hands.lock:
             draft = self._drafts.get()
             for photo in self.store.new():
                 if photo.owner == DRAFT and draft is not None and _names(draft, photo.sha256):
@@ -188,19 +178,13 @@ class PhotoDesk:
 
     def _check(self, visit_id: str) -> str:
         """Who takes the photo. Raises `Refusal`."""
-        actor = self._shift.actor()
-        if actor is None:
-            raise Refusal("not_signed_in")
-        self._shift.touch()
-        visit = self._mirror.visit(visit_id)
-        if visit is None:
-            raise Refusal("unknown_visit")
-        if len(visit.photos) >= self._limits.visit_photos:
+        actor = self._hands.actor()
+        if len(self._hands.visit(visit_id).photos) >= self._limits.visit_photos:
             raise Refusal("too_many_photos")
         return actor.id
 
     def _check_draft(self) -> Draft:
-        self._shift.touch()
+        self._hands.shift.touch()
         draft = self._drafts.get()
         if draft is None:
             raise Refusal("no_draft")

@@ -21,6 +21,7 @@ _KEYS: Final = {
     "changes",
     "more",
     "alarm",
+    "public_url",
     "server_time",
 }
 _VERDICT_KEYS: Final = {"seq", "id", "verdict", "code", "detail"}
@@ -48,6 +49,7 @@ def _has_plain_fields(said: dict[str, Any]) -> bool:
         and _is_number(said["cursor"])
         and type(said["more"]) is bool
         and _is_text(said["alarm"])
+        and _is_text(said["public_url"])
         and type(said["changes"]) is list
         and type(said["verdicts"]) is list
     )

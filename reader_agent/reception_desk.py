@@ -70,3 +70,9 @@ class ReceptionDesk:
     def tariff_cents_per_min(self) -> int:
         """The posted price, 0 where only the sign says it."""
         return self._intake.tariff_cents_per_min
+
+    def posted_tariff(self, language: str) -> str:
+        """The wording that has to be posted, in force now; empty where only the sign says it."""
+        with self._lock:
+            tariff = self._intake.tariff
+        return "" if tariff is None else tariff.text(language)

@@ -7,8 +7,7 @@ raises `Refusal` otherwise. Whoever asks may be any thread: a reader's, a screen
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal, Unpack
@@ -33,6 +32,7 @@ from reader_agent.exchange import Exchange, agent_version
 from reader_agent.floor import Floor
 from reader_agent.free_room import FreeRoom
 from reader_agent.handing_over import HandingOver, check_label
+from reader_agent.hands import Hands
 from reader_agent.intake import DraftFields, Intake
 from reader_agent.journal import Journal, NewEvent
 from reader_agent.journal_rescue import open_database
@@ -43,6 +43,7 @@ from reader_agent.photo_desk import PhotoDesk
 from reader_agent.pins import Pins
 from reader_agent.presence import Arrival, Departure
 from reader_agent.proofs import Proof, Proofs
+from reader_agent.public_address import PublicAddress
 from reader_agent.reception_desk import ReceptionDesk
 from reader_agent.recorder import Recorder
 from reader_agent.screen_feed import REFRESH, ScreenFeed, ScreenMessage
@@ -51,6 +52,7 @@ from reader_agent.sightings import Sightings
 from reader_agent.station_db import OK, StationDB
 from reader_agent.status import StationStatus
 from reader_agent.sync import Sync
+from reader_agent.tag_box import TagBox
 from reader_agent.tag_office import TagOffice
 from reader_agent.tap_desk import SCREENS, Counter, Focus, TapDesk
 from reader_agent.tap_outcome import TapOutcome
@@ -101,13 +103,14 @@ class Station:
         self._drafts = DraftStore(db)
         known = KnownCars(db, days=limits.known_car_days)
         intake = (self._drafts, self._mirror, self._journal, self._recorder, known, self.now)
-        self._intake = Intake(*intake, config)
+        self.room = FreeRoom(self._mirror, self.place_id)
+        address = PublicAddress(db, config.cloud_url)
+        self._intake = Intake(*intake, config, self.room, address)
         self._mirror.on_drop = self._intake.know_again
         proofs = Proofs(db, clock, tries=limits.code_tries, lock_s=limits.code_lock_s)
         self._handing_over = HandingOver(self._mirror, proofs, self._recorder, self.place_id)
         self._sightings = Sightings(self._mirror.roster, self.place_id, self.now)
         self._board = Board(self._mirror, self._sightings, self.place_id, self.role, limits)
-        self.room = FreeRoom(self._mirror, self.place_id)
         self._desk = TapDesk(
             self._mirror,
             self._shift,
@@ -120,24 +123,29 @@ class Station:
                 record=self._record,
                 next_job=lambda person_id: self.floor.crew.next_job(person_id),
                 hand_over=self._hand_over,
+                see_key=lambda tag: self.floor.unknown_keys.see(tag),
+                is_online=lambda: self.uplink.is_online,
             ),
+            self.room,
             self._journal.latest,
             place_id=self.place_id,
             is_booth=self.role == BOOTH,
             repeat_s=limits.tap_repeat_s,
         )
         self.exchange = Exchange(
-            db, self._journal, self._mirror, self._cloud_time, clock, self._lock
+            db, self._journal, self._mirror, self._cloud_time, clock, self._lock, address
         )
         again = (self._lock, self._refresh)
-        hands = (self._mirror, self._recorder, self._shift, *again)
         self.reception = ReceptionDesk(self._drafts, self._intake, self._shift, *again)
         self.pins = Pins(db, self._mirror.roster, self._shift, clock, *again, limits)
-        self.tags = TagOffice(*hands)
-        self.photos = PhotoDesk(config, db, self._drafts, *hands)
-        self.disputes = Disputes(*hands, self.place_id)
-        outside = (self.now, lambda: self.uplink.is_online, self.queue)
-        self.floor = Floor(*hands, config, self._board, self.feed, unfinished, *outside)
+        work = (self._mirror, self._recorder, self._shift, unfinished)
+        self._hands = hands = Hands(*work, *again, self.place_id, self.now)
+        self.tags = TagOffice(hands)
+        self.photos = PhotoDesk(config, db, self._drafts, hands)
+        self.disputes = Disputes(hands)
+        box = TagBox(self._journal, unfinished)
+        place = (config, clock, self.room, box, self._board, self.feed)
+        self.floor = Floor(hands, *place, lambda: self.uplink.is_online, self.queue)
         self.card_errands = CardErrands()
         self.enrolment = Enrolment(
             self._mirror,
@@ -216,8 +224,9 @@ class Station:
         screen = self.on_screen.screen
         if self.enrolment.wants(arrival, screen):
             return self.enrolment.take(arrival, screen)
-        if self.floor.key_check.wants(arrival, screen):
-            return self.floor.key_check.take(arrival)
+        asked = self.floor.take(arrival, screen)
+        if asked is not None:
+            return asked
         if is_hint(arrival.tag):
             self._sightings.note(arrival)
             return TapOutcome(None)
@@ -252,7 +261,7 @@ class Station:
 
     def receive(self, consent: str | None = None) -> Card:
         """The draft becomes a visit with a ticket code. See `Intake.receive`."""
-        with self._acting() as actor:
+        with self._hands.acting() as actor:
             return self.card(self._intake.receive(actor, self.now(), consent))
 
     # The visits.
@@ -265,7 +274,9 @@ class Station:
     def card(self, visit_id: str) -> Card:
         """One visit. Refusal `unknown_visit`."""
         with self._lock:
-            return self._board.card(self._visit(visit_id), self.now(), self._journal.acked_seq)
+            return self._board.card(
+                self._hands.visit(visit_id), self.now(), self._journal.acked_seq
+            )
 
     def search(self, text: str) -> list[Card]:
         """Visits by a part of plate or code, wherever in the district the car is."""
@@ -275,50 +286,51 @@ class Station:
 
     def request_car(self, visit_id: str, booth_id: str, wanted_at: datetime | None = None) -> Card:
         """The driver wants the car at a booth, as soon as may be or at a time."""
-        with self._acting() as actor:
+        with self._hands.acting() as actor:
             booth = self._mirror.roster.places.get(booth_id)
-            new = actions.request(self._visit(visit_id), booth, wanted_at, self.now())
+            visit = self._hands.visit(visit_id)
+            new = actions.request(visit, booth, wanted_at, self.now(), self.place_id)
             if new is not None:
                 self._record(new, actor)
             return self.card(visit_id)
 
     def cancel_request(self, visit_id: str) -> Card:
         """The driver no longer wants the car for now."""
-        with self._acting() as actor:
-            self._record(actions.cancel_request(self._visit(visit_id)), actor)
+        with self._hands.acting() as actor:
+            self._record(actions.cancel_request(self._hands.visit(visit_id)), actor)
             return self.card(visit_id)
 
     def take(self, visit_id: str, to_place_id: str | None = None) -> Card:
         """The actor drives the car off: to a chosen place, or where it has to go next.
         Refusal `no_request` where a lot has no reason to let it go."""
-        with self._acting() as actor:
-            visit = self._visit(visit_id)
+        with self._hands.acting() as actor:
+            visit = self._hands.visit(visit_id)
             drive = drive_from(self._mirror, visit, self.place_id, self.role, to_place_id)
             self._record(actions.take(visit, self.place_id, drive), actor)
             return self.card(visit_id)
 
     def park(self, visit_id: str, stall: str | None = None) -> Card:
         """The car stands in this lot. Refusal `wrong_place` at a booth."""
-        with self._acting() as actor:
+        with self._hands.acting() as actor:
             if self.role != LOT:
                 raise Refusal("wrong_place")
-            visit = self._visit(visit_id)
+            visit = self._hands.visit(visit_id)
             self._record(actions.park(visit, stall, self.room.hook(visit)), actor)
             return self.card(visit_id)
 
     def ready(self, visit_id: str) -> Card:
         """The car waits at this booth's kerb. Refusal `wrong_place` at a lot."""
-        with self._acting() as actor:
+        with self._hands.acting() as actor:
             if self.role != BOOTH:
                 raise Refusal("wrong_place")
-            visit = self._visit(visit_id)
+            visit = self._hands.visit(visit_id)
             self._record(actions.ready(visit, self.room.hook(visit)), actor)
             return self.card(visit_id)
 
     def show_key(self, visit_id: str, label: str) -> Card:
         """The number on the key tag was typed for a hand-over. Refusal `wrong_key`."""
-        with self._acting():
-            check_label(self._mirror.roster.label(self._visit(visit_id).key_tag), label)
+        with self._hands.acting():
+            check_label(self._mirror.roster.label(self._hands.visit(visit_id).key_tag), label)
             self.on_screen = Focus("hand_over", visit_id, by_label=True)
             return self.card(visit_id)
 
@@ -334,9 +346,9 @@ class Station:
     ) -> Card:
         """Give keys and car back against a proof (`states.PROOFS`) and what goes with it.
         Refusals: see `HandingOver.give`."""
-        with self._acting() as actor:
+        with self._hands.acting() as actor:
             shown = Proof(proof, code, claim_tag, reason, claim_url_of(claim_url))
-            self._hand_over(self._visit(visit_id), shown, actor)
+            self._hand_over(self._hands.visit(visit_id), shown, actor)
             return self.card(visit_id)
 
     # How it is.
@@ -372,28 +384,11 @@ class Station:
         self.feed.close()
         self._db.close()
 
-    @contextmanager
-    def _acting(self) -> Iterator[Person]:
-        """The lock and the actor, for an action of a person. Refusal `not_signed_in`."""
-        with self._lock:
-            actor = self._shift.actor()
-            if actor is None:
-                raise Refusal("not_signed_in")
-            self._shift.touch()
-            yield actor
-        self._refresh()
-
     def _refresh(self) -> None:
         self.feed.publish(ScreenMessage(REFRESH))
 
-    def _visit(self, visit_id: str) -> Visit:
-        visit = self._mirror.visit(visit_id)
-        if visit is None:
-            raise Refusal("unknown_visit")
-        return visit
-
     def _record(self, new: NewEvent, actor: Person) -> None:
-        self._recorder.record(lambda _work: new, actor.id)
+        self._hands.record(new, actor.id)
 
     def _hand_over(self, visit: Visit, proof: Proof, actor: Person) -> None:
         opened_by = self.on_screen.opened_by(visit.id)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from reader_agent.actions import REASON_LENGTHS
+from reader_agent.hands import Hands
 from reader_agent.journal import NewEvent
-from reader_agent.mirror import Mirror
-from reader_agent.recorder import Recorder
-from reader_agent.shift import Shift
 from schemas import events
 from schemas.district import TAG_ACTIVE, TAG_KINDS, TAG_RETIRED, TAG_STATUSES, Person, Tag
 from schemas.problems import Refusal
@@ -40,30 +36,20 @@ class TagRow:
 
 
 class TagOffice:
-    """Guarded by the station's lock, which it takes itself. `on_change` is called without it."""
+    """Takes the station's lock itself."""
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        recorder: Recorder,
-        shift: Shift,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
-    ) -> None:
-        self._mirror = mirror
-        self._recorder = recorder
-        self._shift = shift
-        self._lock = lock
-        self._on_change = on_change
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
 
     def is_of_car(self, tag_id: str) -> bool:
         """Whether a car that is here has this key or claim tag."""
-        with self._lock:
+        with self._hands.lock:
             return bool(self._mirror.with_tag(tag_id))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many tags there are, by group and by status."""
-        with self._lock:
+        with self._hands.lock:
             tags = tuple(self._mirror.roster.tags.values())
         counted = Counter((_group_of(tag), tag.status) for tag in tags)
         return {
@@ -76,7 +62,7 @@ class TagOffice:
         """The tags of a group, in a status, with `text` in their label or id: as asked for, all
         of it together. Sorted as their numbers are."""
         wanted = _bare(text)
-        with self._lock:
+        with self._hands.lock:
             found = [
                 self._row(tag)
                 for tag in self._mirror.roster.tags.values()
@@ -88,12 +74,12 @@ class TagOffice:
 
     def row(self, tag_id: str) -> TagRow:
         """One tag. Refusal `unknown_tag`."""
-        with self._lock:
+        with self._hands.lock:
             return self._row(self._tag(tag_id))
 
     def people(self) -> list[tuple[Person, str | None]]:
         """Who works here, by name, and the label of the badge that each has."""
-        with self._lock:
+        with self._hands.lock:
             roster = self._mirror.roster
             badges = {
                 holder.id: tag.label
@@ -110,8 +96,7 @@ class TagOffice:
         Refusal `not_signed_in`, `not_allowed`, `unknown_tag`, `bad_choice` where it is so already,
         `reason_needed`, `tag_in_use` for retiring the tag of a car that is still here.
         """
-        with self._lock:
-            actor = self._shift.supervisor()
+        with self._hands.supervising() as actor:
             tag = self._tag(tag_id)
             if status not in TAG_STATUSES or status == tag.status:
                 raise Refusal("bad_choice")
@@ -123,10 +108,8 @@ class TagOffice:
                 raise Refusal("tag_in_use", ticket=visits[0].code)
             data = {"tag": tag_id, "status": status, "reason": reason}
             new = NewEvent(events.TAG_MARKED, data=data)
-            self._recorder.record(lambda _work: new, actor.id)
-            row = self._row(self._tag(tag_id))
-        self._on_change()
-        return row
+            self._hands.record(new, actor.id)
+        return self.row(tag_id)
 
     def _tag(self, tag_id: str) -> Tag:
         tag = self._mirror.roster.tags.get(tag_id)

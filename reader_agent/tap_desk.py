@@ -36,7 +36,9 @@ UNTOLD_NS: Final = 60_000_000_000
 SCREENS = (
     *("queue", "receive", "receive_check", "ticket", "hand_over", "stop", "park", "search"),
     *("status", "tags", "enroll", "keys", "keys_check", "shift", "incident", "jobs"),
+    "closing",
 )
+_LastTap = tuple[tuple[str, int], int]
 Scan = tuple[str, str]
 """A ticket code and the four digits that prove it, as a driver's QR code holds them."""
 
@@ -73,6 +75,8 @@ class Counter:
     record: Callable[[NewEvent, Person], None]
     next_job: Callable[[str], dict[str, str | int]]
     hand_over: Callable[[Visit, Proof, Person], None]
+    see_key: Callable[[str], TapOutcome]
+    is_online: Callable[[], bool]
 
 
 class TapDesk:
@@ -89,6 +93,7 @@ class TapDesk:
         shift: Shift,
         clock: Clock,
         counter: Counter,
+        room: FreeRoom,
         latest: Callable[[int], Iterable[Event]],
         *,
         place_id: str,
@@ -101,7 +106,7 @@ class TapDesk:
         self._counter = counter
         self._place_id = place_id
         self._is_booth = is_booth
-        self._room = FreeRoom(mirror, place_id)
+        self._room = room
         self._repeat_ns = repeat_s * 1_000_000_000
         self._last_tap = self._tap_before_start(latest)
 
@@ -122,6 +127,8 @@ class TapDesk:
             if decision.act is Act.RECEIVE:
                 decision = replace(decision, visit=self._receive(arrival))
                 return self._outcome(decision, arrival, events.VISIT_RECEIVED)
+            if decision.act is Act.SEE_KEY:
+                return self._counter.see_key(arrival.tag)
             event_type = self._carry_out(decision, arrival, scan)
         except Refusal as refusal:
             return refused(refusal)
@@ -170,6 +177,7 @@ class TapDesk:
             status=known.status if known is not None else TAG_ACTIVE,
             # A locked screen is opened by a badge, whatever lies behind it.
             is_owner_at_work=has_actor and owner is not None and self._shift.is_at_work(owner.id),
+            may_be_new=not tag.startswith("code:") and not self._counter.is_online(),
         )
 
     def _kind_of(self, tag: str, visits: tuple[Visit, ...]) -> str | None:
@@ -186,22 +194,24 @@ class TapDesk:
 
     def _is_repeat(self, decision: Decision) -> bool:
         # A key laid down twice must not undo what its first tap said.
+        # One that was taken back is no tap any more.
         visit, last = decision.visit, self._last_tap
-        if visit is None or last is None or last[0] != visit.id:
+        if visit is None or last is None or last[0] != _name_of(visit):
             return False
         now_ns = self._clock.mono_ns()
         is_repeat = now_ns - last[1] < self._repeat_ns
         if is_repeat:
             # Told now, if it was not before: only what follows at once is the same tap still.
-            self._last_tap = visit.id, min(last[1], now_ns)
+            self._last_tap = last[0], min(last[1], now_ns)
         return is_repeat
 
-    def _tap_before_start(self, latest: Callable[[int], Iterable[Event]]) -> tuple[str, int] | None:
+    def _tap_before_start(self, latest: Callable[[int], Iterable[Event]]) -> _LastTap | None:
         """The tap that nobody may have been told of, as if it were made when it can be repeated."""
         now_ns = self._clock.mono_ns()
         for event in latest(max(0, now_ns - AWAY_NS)):
-            if event.type in _CAR_TYPES and event.visit_id is not None:
-                return event.visit_id, now_ns + UNTOLD_NS - self._repeat_ns
+            visit = self._mirror.visit(event.visit_id) if event.visit_id else None
+            if event.type in _CAR_TYPES and visit is not None:
+                return _name_of(visit), now_ns + UNTOLD_NS - self._repeat_ns
         return None
 
     def _carry_out(
@@ -243,7 +253,7 @@ class TapDesk:
         else:
             new = actions.ready(visit, self._room.hook(visit))
         self._counter.record(new, actor)
-        self._last_tap = (visit.id, self._clock.mono_ns())
+        self._last_tap = (_name_of(visit), self._clock.mono_ns())
         return new.type
 
     def _actor(self) -> Person:
@@ -290,6 +300,10 @@ class TapDesk:
         if after.key_holder.hook is not None:
             found["hook"] = after.key_holder.hook
         return found
+
+
+def _name_of(visit: Visit) -> tuple[str, int]:
+    return visit.id, visit.undone
 
 
 def _fuller(key: str | None, values: Mapping[str, object]) -> str | None:

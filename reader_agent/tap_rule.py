@@ -2,7 +2,8 @@
 
 One table in prose. A badge makes its owner the actor, and where the shift is on the screen it asks
 whoever is at work already what is to be done: a break, or the end. A key tag that is free opens a
-reception at a booth and is refused at a lot. A key tag that belongs to a car tells what the car
+reception at a booth; at a lot it is of a car that nobody there has heard of yet, and is noted. So
+is a card that no lot without a line can know. A key tag that belongs to a car tells what the car
 did: it was taken, parked or brought; where it is ready, the tap opens the hand-over. A claim tag
 joins the reception that is open, and ends it at its last step; it proves a hand-over that is open,
 or opens its ticket. A tag that was lost or retired opens nothing and proves nothing, except that
@@ -36,7 +37,8 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
     "tap.signed_on": ("person",),
     "tap.at_work": ("person",),
     "tap.new_visit": ("label",),
-    "tap.tag_free_here": ("label",),
+    "tap.key_seen": ("label", "stall"),
+    "tap.key_noted": ("label",),
     "tap.tag_shared": ("label",),
     "tap.taken": ("code", "place"),
     "tap.parked": ("code",),
@@ -64,6 +66,14 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
 """Every catalog key of a tap with the names of its values. A refusal says `problem.<code>`."""
 
 
+UNDOABLE_TAPS = frozenset(
+    {
+        *("tap.taken", "tap.parked", "tap.parked_at", "tap.ready", "tap.ready_at"),
+        *("tap.ready_elsewhere", "tap.held"),
+    }
+)
+"""What a tap says that can be taken back for a while."""
+
 RECEIVE_CHECK = "receive_check"
 """The last step of a reception that lacks nothing but the claim tag: its tap is what saves it."""
 
@@ -81,6 +91,7 @@ class Act(Enum):
     PARK = auto()
     READY = auto()
     HAND_OVER = auto()
+    SEE_KEY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,8 @@ class Tapped:
     `kind` is key, claim or badge, None for a tag that nobody enrolled; `status` is of
     `schemas.district`. `visits` are the open
     visits that have the tag; `planned` is the plan for the first of them. `screen` is what is
-    open on the touchscreen, `screen_visit_id` whom it is about.
+    open on the touchscreen, `screen_visit_id` whom it is about. `may_be_new`: it is a card, and
+    the line is down, so it may have been enrolled elsewhere since.
     """
 
     is_confirmed: bool
@@ -108,6 +120,7 @@ class Tapped:
     status: str = TAG_ACTIVE
     is_key_shown: bool = False
     is_owner_at_work: bool = False
+    may_be_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +149,7 @@ class Decision:
 
 
 UNKNOWN = Decision(Act.SAY, "tap.unknown", "error")
+_SEEN = Decision(Act.SEE_KEY, "tap.key_seen", "warn", screen="keys")
 BADGE_FIRST = Decision(Act.SAY, "tap.badge_first", "warn")
 
 
@@ -148,7 +162,8 @@ def decide(tapped: Tapped) -> Decision:
     if tapped.has_owner:
         return Decision(Act.SIGN_ON, "tap.signed_on", "ok")
     if tapped.kind is None:
-        return UNKNOWN
+        is_brought = tapped.may_be_new and tapped.has_actor and not tapped.is_booth
+        return _SEEN if is_brought else UNKNOWN
     if tapped.status != TAG_ACTIVE:
         return _out_of_use(tapped)
     if tapped.kind not in (KEY_TAG, CLAIM_TAG):
@@ -195,7 +210,7 @@ def _out_of_use(tapped: Tapped) -> Decision:
 
 def _free_key(tapped: Tapped) -> Decision:
     if not tapped.is_booth:
-        return Decision(Act.SAY, "tap.tag_free_here", "error")
+        return _SEEN
     return Decision(Act.OPEN_DRAFT, "tap.new_visit", "ok", screen="receive")
 
 

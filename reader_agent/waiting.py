@@ -7,17 +7,14 @@ told so, with a reason; nobody's request is ever turned down.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from reader_agent.config import Limits
+from reader_agent.hands import Hands
 from reader_agent.journal import NewEvent
-from reader_agent.mirror import Mirror
-from reader_agent.recorder import Recorder
-from reader_agent.shift import Shift
 from schemas import events, states
 from schemas.district import Person
 from schemas.problems import Refusal
@@ -51,32 +48,15 @@ def rung_of(visit: Visit, limits: Limits) -> Rung | None:
 
 
 class Waiting:
-    """Takes the station's lock itself. `on_change` is called without it.
+    """Takes the station's lock itself.
 
     `is_online`: whether a message would go out now; without it a person has to call.
     """
 
-    def __init__(
-        self,
-        mirror: Mirror,
-        recorder: Recorder,
-        shift: Shift,
-        lock: threading.RLock,
-        on_change: Callable[[], None],
-        *,
-        here: str,
-        limits: Limits,
-        now: Callable[[], datetime],
-        is_online: Callable[[], bool],
-    ) -> None:
-        self._mirror = mirror
-        self._recorder = recorder
-        self._shift = shift
-        self._lock = lock
-        self._on_change = on_change
-        self._here = here
+    def __init__(self, hands: Hands, limits: Limits, is_online: Callable[[], bool]) -> None:
+        self._hands = hands
+        self._mirror = hands.mirror
         self._limits = limits
-        self._now = now
         self._is_online = is_online
 
     def call(self, visit_id: str) -> str:
@@ -85,14 +65,13 @@ class Waiting:
         Refusal `unknown_visit`, `not_signed_in`, `not_ready`, `wrong_place`, and what storage
         gives.
         """
-        with self._lock:
-            actor, visit = self._actor(), self._visit(visit_id)
+        with self._hands.acting() as actor:
+            visit = self._hands.visit(visit_id)
             if rung_of(visit, self._limits) is None:
                 raise Refusal("not_ready")
-            if visit.place_id != self._here:
+            if visit.place_id != self._hands.here:
                 raise Refusal("wrong_place")
             self._record_call(visit, actor)
-        self._on_change()
         return visit.code
 
     def delay(self, visit_id: str, minutes: int, reason: str) -> str:
@@ -101,8 +80,8 @@ class Waiting:
         Refusal `unknown_visit`, `not_signed_in`, `bad_choice`, `reason_needed`, `no_request`,
         `wrong_state` for a car that is there already, and what storage gives.
         """
-        with self._lock:
-            actor, visit = self._actor(), self._visit(visit_id)
+        with self._hands.acting() as actor:
+            visit = self._hands.visit(visit_id)
             if minutes not in DELAY_MINUTES:
                 raise Refusal("bad_choice")
             if reason not in states.DELAY_REASONS:
@@ -113,8 +92,7 @@ class Waiting:
                 raise Refusal("wrong_state", state=visit.state)
             data = {"minutes": minutes, "reason": reason}
             new = NewEvent(events.VISIT_DELAYED, visit.id, visit.step + 1, data)
-            self._recorder.record(lambda _work: new, actor.id)
-        self._on_change()
+            self._hands.record(new, actor.id)
         return visit.code
 
     def tick(self) -> None:
@@ -122,7 +100,7 @@ class Waiting:
         recorded now is still due later."""
         if not self._is_online():
             return
-        with self._lock:
+        with self._hands.lock:
             due = [visit for visit in self._mirror.visits() if self._is_due(visit)]
             try:
                 for visit in due:
@@ -130,28 +108,15 @@ class Waiting:
             except Refusal:
                 return
         if due:
-            self._on_change()
+            self._hands.on_change()
 
     def _is_due(self, visit: Visit) -> bool:
-        if visit.place_id != self._here or not self._mirror.has_phone(visit.id):
+        if visit.place_id != self._hands.here or not self._mirror.has_phone(visit.id):
             return False
         rung = rung_of(visit, self._limits)
-        return rung is not None and rung.name != REPARK and rung.due_at <= self._now()
+        return rung is not None and rung.name != REPARK and rung.due_at <= self._hands.now()
 
     def _record_call(self, visit: Visit, actor: Person | None) -> None:
         data = {"number": visit.calls + 1}
         new = NewEvent(events.VISIT_CALLED, visit.id, visit.step + 1, data)
-        self._recorder.record(lambda _work: new, actor.id if actor else None)
-
-    def _actor(self) -> Person:
-        actor = self._shift.actor()
-        if actor is None:
-            raise Refusal("not_signed_in")
-        self._shift.touch()
-        return actor
-
-    def _visit(self, visit_id: str) -> Visit:
-        visit = self._mirror.visit(visit_id)
-        if visit is None:
-            raise Refusal("unknown_visit")
-        return visit
+        self._hands.record(new, actor.id if actor else None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-from schemas import driver_words, states
+from schemas import driver_words, payment, states
 from schemas.district import TAG_KINDS, TAG_STATUSES
 from schemas.photo import PHOTOS_PER_EVENT_MAX, PhotoRefSchema
 from schemas.reception import DAMAGE_MAX, HANDLING_MAX, WISH_MIN_MAX
@@ -125,10 +125,14 @@ class CarTakenSchema(Lenient):
 
 
 class CarParkedSchema(Lenient):
-    """The car stands at the lot `place_id`, its key is on a hook there."""
+    """The car stands at the lot `place_id`, its key is on a hook there.
+
+    `seen_at`: since when, where the station knew the key (`key.seen`) before it knew the visit.
+    """
 
     stall = fields.String(allow_none=True, validate=text(0, 20))
     hook = _hook()
+    seen_at = fields.AwareDateTime(allow_none=True, format="iso", validate=REAL_TIME)
 
 
 class CarReadySchema(Lenient):
@@ -138,11 +142,13 @@ class CarReadySchema(Lenient):
 
 
 class HandedOverSchema(Lenient):
-    """Keys and car were given back at `place_id` against a proof. `claim_url`: see above."""
+    """Keys and car were given back at `place_id` against a proof. `claim_url`: see above;
+    `has_claim_tag`: a claim tag came back with it."""
 
     proof = fields.String(required=True, validate=validate.OneOf(states.PROOFS))
     claim_url = fields.String(allow_none=True, validate=text(1, 512))
     reason = fields.String(allow_none=True, validate=text(0, 300))
+    has_claim_tag = fields.Boolean(truthy={True}, falsy={False})
 
 
 class VisitResolvedSchema(Lenient):
@@ -215,10 +221,46 @@ class VisitReportedSchema(Lenient):
     reason = fields.String(allow_none=True, validate=text(0, 300))
 
 
+class VisitPaidSchema(Lenient):
+    """`cents` were paid for the stay (given back, where negative), see `schemas.payment`.
+
+    `fiscal`: the number of the electronic invoice, where one was issued. `reference`: what the
+    card terminal or Yappy calls the payment.
+    """
+
+    method = fields.String(required=True, validate=validate.OneOf(payment.METHODS))
+    cents = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.And(
+            validate.Range(-payment.CENTS_MAX, payment.CENTS_MAX), validate.NoneOf([0])
+        ),
+    )
+    fiscal = fields.String(allow_none=True, validate=text(1, payment.FISCAL_CHARS_MAX))
+    reference = fields.String(allow_none=True, validate=text(1, payment.REFERENCE_CHARS_MAX))
+
+
 class VisitUnclaimedSchema(Lenient):
     """Nobody came for the car by the end of the shift: its key lies in a sealed bag."""
 
     bag = fields.String(required=True, validate=text(1, 20))
+
+
+class VisitUndoneSchema(Lenient):
+    """`actor` takes back what was recorded at `place_id` by mistake: a car that was not taken,
+    parked or brought there. The visit is as if it had never been said."""
+
+    event_id = fields.String(required=True, validate=UUID)
+
+
+class KeySeenSchema(Lenient):
+    """The key with this tag came to the lot `place_id`, of a car that nobody there knows: it was
+    received elsewhere while the line was down. The same station says `car.parked` as soon as it
+    knows the visit."""
+
+    tag = fields.String(required=True, validate=text(4, 80))
+    stall = fields.String(allow_none=True, validate=text(0, 20))
+    hook = _hook()
 
 
 class KeysCheckedSchema(Lenient):
@@ -233,7 +275,9 @@ class KeysCheckedSchema(Lenient):
 
 class PlaceClosedSchema(Lenient):
     """The shift at `place_id` was closed. `carried`: the visits that stay open over night;
-    `keys_missing` at the last check; tags counted in the box and how many should be there."""
+    `keys_missing` at the last check; tags counted in the box and how many should be there, of
+    those kinds that were counted there before. `signed`: the people who answer for it, two where
+    two were at work, else one and `alone`: why."""
 
     carried = _names(LISTED_MAX)
     keys_missing = fields.Integer(
@@ -241,6 +285,8 @@ class PlaceClosedSchema(Lenient):
     )
     tags_counted = fields.Dict(required=True, keys=fields.String(), values=fields.Integer())
     tags_expected = fields.Dict(required=True, keys=fields.String(), values=fields.Integer())
+    signed = fields.List(fields.String(validate=text(1, 40)), validate=validate.Length(0, 2))
+    alone = fields.String(allow_none=True, validate=validate.OneOf(states.ALONE_REASONS))
 
 
 class VisitToldSchema(Lenient):

@@ -39,6 +39,9 @@ SHIFT_RESUMED = "shift.resumed"
 KEYS_CHECKED = "keys.checked"
 PLACE_CLOSED = "place.closed"
 VISIT_TOLD = "visit.told"
+VISIT_PAID = "visit.paid"
+VISIT_UNDONE = "visit.undone"
+KEY_SEEN = "key.seen"
 
 
 class EventError(ValueError):
@@ -114,6 +117,9 @@ _DATA: dict[str, Schema] = {
     KEYS_CHECKED: event_data.KeysCheckedSchema(),
     PLACE_CLOSED: event_data.PlaceClosedSchema(),
     VISIT_TOLD: event_data.VisitToldSchema(),
+    VISIT_PAID: event_data.VisitPaidSchema(),
+    VISIT_UNDONE: event_data.VisitUndoneSchema(),
+    KEY_SEEN: event_data.KeySeenSchema(),
 }
 EVENT_TYPES = tuple(_DATA)
 VISIT_TYPES = tuple(kind for kind in _DATA if kind.startswith(("visit.", "car.")))
@@ -131,6 +137,8 @@ _NEED_PLACE = frozenset(
         SHIFT_RESUMED,
         KEYS_CHECKED,
         PLACE_CLOSED,
+        VISIT_UNDONE,
+        KEY_SEEN,
     }
 )
 _NEED_ACTOR = frozenset(
@@ -146,10 +154,13 @@ _NEED_ACTOR = frozenset(
         VISIT_DELAYED,
         VISIT_REPORTED,
         VISIT_UNCLAIMED,
+        VISIT_PAID,
         SHIFT_PAUSED,
         SHIFT_RESUMED,
         KEYS_CHECKED,
         PLACE_CLOSED,
+        VISIT_UNDONE,
+        KEY_SEEN,
     }
 )
 

@@ -18,28 +18,42 @@ from schemas.canonical import canonical_json
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Plate and phone (E.164, or None) of one visit's driver; `salt` is 32 hex digits."""
+    """Plate and phone (E.164, or None) of one visit's driver; `salt` is 32 hex digits.
+
+    `phone_ref`: the phone is the one of that record, of the same car's stay before. Only the cloud
+    has that number, and puts it in; what the digest says is the reference.
+    """
 
     ref: str
     visit_id: str
     plate: str
     phone: str | None
     salt: str
+    phone_ref: str | None = None
+
+    @property
+    def has_phone(self) -> bool:
+        """Whether there is a number to write to."""
+        return self.phone is not None or self.phone_ref is not None
 
     def digest(self) -> str:
         """HMAC-SHA256 under the salt over plate and phone: 64 hex digits."""
-        content = canonical_json({"phone": self.phone, "plate": self.plate})
+        phone: dict[str, str | None] = {"phone": self.phone}
+        if self.phone_ref is not None:
+            phone = {"phone_ref": self.phone_ref}
+        content = canonical_json({**phone, "plate": self.plate})
         return hmac.digest(bytes.fromhex(self.salt), content, "sha256").hex()
 
     def to_wire(self) -> dict[str, str | None]:
         """The record as it travels in the header of a sync request."""
-        return {
+        wire = {
             "ref": self.ref,
             "visit_id": self.visit_id,
             "plate": self.plate,
             "phone": self.phone,
             "salt": self.salt,
         }
+        return wire if self.phone_ref is None else {**wire, "phone_ref": self.phone_ref}
 
 
 def new_salt() -> str:
@@ -63,6 +77,7 @@ class GuestSchema(Schema):
         required=True, allow_none=True, validate=validate.Regexp(r"\+[1-9][0-9]{6,14}\Z")
     )
     salt = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{32}\Z"))
+    phone_ref = fields.String(load_default=None, allow_none=True, validate=_UUID)
 
     @post_load
     def _make(self, data: dict[str, object], **_kwargs: object) -> Guest:
@@ -72,4 +87,5 @@ class GuestSchema(Schema):
             plate=str(data["plate"]),
             phone=None if data["phone"] is None else str(data["phone"]),
             salt=str(data["salt"]),
+            phone_ref=None if data["phone_ref"] is None else str(data["phone_ref"]),
         )

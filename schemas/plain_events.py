@@ -156,7 +156,11 @@ def _is_taken(data: dict[str, Any]) -> bool:
 
 
 def _is_parked(data: dict[str, Any]) -> bool:
-    return _is_text_or_none(data.get("stall"), 0, 20) and _is_hook_or_none(data.get("hook"))
+    return (
+        _is_text_or_none(data.get("stall"), 0, 20)
+        and _is_hook_or_none(data.get("hook"))
+        and data.get("seen_at") is None
+    )
 
 
 def _is_ready(data: dict[str, Any]) -> bool:
@@ -168,12 +172,18 @@ def _is_handed_over(data: dict[str, Any]) -> bool:
         data.get("proof") in states.PROOFS
         and _is_text_or_none(data.get("claim_url"), 1, 512)
         and _is_text_or_none(data.get("reason"), 0, 300)
+        and type(data.get("has_claim_tag", False)) is bool
     )
 
 
 def _is_called(data: dict[str, Any]) -> bool:
     number = data.get("number")
     return type(number) is int and 1 <= number <= 100
+
+
+def _is_undone(data: dict[str, Any]) -> bool:
+    event_id = data.get("event_id")
+    return type(event_id) is str and _is_uuid(event_id) is not None
 
 
 _PLAIN_DATA: dict[str, Callable[[dict[str, Any]], bool]] = {
@@ -190,4 +200,5 @@ _PLAIN_DATA: dict[str, Callable[[dict[str, Any]], bool]] = {
     events.VISIT_CALLED: _is_called,
     events.SHIFT_PAUSED: _is_nothing,
     events.SHIFT_RESUMED: _is_nothing,
+    events.VISIT_UNDONE: _is_undone,
 }

@@ -67,7 +67,7 @@ def plain_guest(record: Any) -> Guest | None:
         return None
     get = record.get
     ref, visit_id, plate, salt = get("ref"), get("visit_id"), get("plate"), get("salt")
-    phone = get("phone", "")
+    phone, phone_ref = get("phone", ""), get("phone_ref")
     if not (
         type(ref) is type(visit_id) is type(plate) is type(salt) is str
         and _is_uuid(ref) is not None
@@ -75,6 +75,7 @@ def plain_guest(record: Any) -> Guest | None:
         and _is_plate(plate) is not None
         and _is_salt(salt) is not None
         and (phone is None or (type(phone) is str and _is_phone(phone) is not None))
+        and (phone_ref is None or (type(phone_ref) is str and _is_uuid(phone_ref) is not None))
     ):
         return None
-    return Guest(ref, visit_id, plate, phone, salt)
+    return Guest(ref, visit_id, plate, phone, salt, phone_ref)

@@ -84,6 +84,9 @@ KEY_HOLDER_AFTER: dict[str, str] = {
     "visit.handed_over": GUEST,
 }
 
+UNDOABLE = frozenset({"car.taken", CAR_PARKED, CAR_READY})
+"""What was said of a car by mistake can be taken back for a while: it moved nothing else."""
+
 PROOF_CODE = "code"
 PROOF_CLAIM_TAG = "claim_tag"
 PROOF_SUPERVISOR = "supervisor"
@@ -91,6 +94,9 @@ PROOFS = (PROOF_CODE, PROOF_CLAIM_TAG, PROOF_SUPERVISOR)
 
 DELAY_REASONS = ("traffic", "blocked", "rain", "car", "staff")
 """Why a car comes later than was promised: what a person at a booth or lot can say."""
+
+ALONE_REASONS = ("only_one", "others_left", "emergency")
+"""Why one person alone closes a place at the end of a shift."""
 
 LOST_CLAIM = "lost_claim"
 LOST_KEY = "lost_key"

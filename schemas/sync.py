@@ -96,7 +96,7 @@ class SyncAnswerSchema(_Lenient):
     `from_cursor` repeats the request's cursor: an answer that does not continue what the
     station has by then is not applied. `more` says that changes were cut at the limit. `alarm`
     is what staff have to be told of their station, null for nothing; one that is not known is
-    told as it is.
+    told as it is. `public_url`: where drivers find their pages.
     """
 
     ack_seq = fields.Integer(required=True)
@@ -108,4 +108,5 @@ class SyncAnswerSchema(_Lenient):
     changes = fields.List(fields.Nested(ChangeSchema), required=True)
     more = fields.Boolean(required=True)
     alarm = fields.String(allow_none=True, load_default=None)
+    public_url = fields.String(allow_none=True, load_default=None)
     server_time = fields.AwareDateTime(required=True, format="iso", default_timezone=None)

@@ -2,23 +2,23 @@
 
 Events of one visit may reach a reader in any order, from several stations. They are sorted
 by `step` (the writer's count of what it knew of the visit), then by the order in which such
-things happen, then by journal: the same set of events gives the same visit everywhere, and
-a late event simply takes its place. What the tables of `schemas.states` do not allow is kept
-as a conflict, and the visit is `held` until an event of type `visit.resolved` settles it.
+things happen, then by journal (`schemas.visit_order`): the same set of events gives the same
+visit everywhere, and a late event simply takes its place. What somebody took back is left out,
+as if it had never been said. What the tables of `schemas.states` do not allow is kept as a
+conflict, and the visit is `held` until an event of type `visit.resolved` settles it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas import events, states, visit_words
 from schemas.events import Event
 from schemas.photo import PhotoRef
+from schemas.visit_order import standing
 from schemas.visit_words import WORD_TYPES, Delay, Report
-
-_RANK = {kind: rank for rank, kind in enumerate(events.EVENT_TYPES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Conflict:
 
 @dataclass(slots=True)
 class Request:
-    """The driver wants the car at a booth. `status`: open, replaced, cancelled or done."""
+    """The driver wants the car at a booth. `status`: open, replaced, cancelled or done.
+    `is_missed`: nobody came for the car, and it is being taken back."""
 
     event_id: str
     booth_id: str
@@ -59,6 +60,7 @@ class Request:
     source: str
     status: str = "open"
     closed_at: datetime | None = None
+    is_missed: bool = False
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class Visit:
 
     `calls`: how often the driver was called since the car is ready. `delay` is of the open
     request. `bag`: the sealed bag that the key of an unclaimed car lies in. `reports`: incidents
-    that nobody has settled.
+    that nobody has settled. `undone`: how often something was taken back.
     """
 
     id: str
@@ -117,6 +119,7 @@ class Visit:
     bag: str | None = None
     unclaimed_at: datetime | None = None
     reports: list[Report] = field(default_factory=list)
+    undone: int = 0
 
     @property
     def request(self) -> Request | None:
@@ -150,21 +153,25 @@ class Visit:
         return leg.to_place_id if leg is not None and leg.done_at is None else None
 
 
-def order_key(fact: Fact) -> tuple[int, int, str, int]:
-    """The place of a fact among those of its visit; a total order that no clock can change."""
-    event = fact.event
-    return event.step, _RANK[event.type], fact.journal_id, event.seq
-
-
 def fold(facts: Iterable[Fact]) -> Visit | None:
     """The visit that these facts tell of; None while nobody has told of its reception."""
     visit: Visit | None = None
-    for fact in sorted(facts, key=order_key):
-        if visit is None:
-            visit = _received(fact) if fact.event.type == events.VISIT_RECEIVED else None
-        else:
-            _apply(visit, fact)
+    for _, _, told in steps(facts):
+        visit = told
     return visit
+
+
+def steps(facts: Iterable[Fact]) -> Iterator[tuple[Fact, datetime, Visit]]:
+    """Each fact from the reception on, since when it is so, and the visit as it is then: one
+    object, which goes on changing."""
+    visit: Visit | None = None
+    for fact in standing(facts):
+        if visit is not None:
+            _apply(visit, fact)
+        elif fact.event.type == events.VISIT_RECEIVED:
+            visit = _received(fact)
+        if visit is not None:
+            yield fact, _since(fact), visit
 
 
 def _received(fact: Fact) -> Visit:
@@ -205,6 +212,9 @@ def _apply(visit: Visit, fact: Fact) -> None:
         visit.photos += map(PhotoRef.from_wire, event.data["photos"])
     elif event.type in WORD_TYPES:
         visit_words.say(visit, fact)
+    elif event.type == events.VISIT_UNDONE:
+        visit.undone += 1
+        visit_words.unready(visit)
     else:
         _move_car(visit, fact)
 
@@ -237,12 +247,24 @@ def _move_car(visit: Visit, fact: Fact) -> None:
         before = visit.car
         visit.car = states.CAR[before][_action(event)]
         _note_times(visit, fact)
-        # A ready car that went back to the lot waits to be asked for anew.
-        if before in (states.READY, states.REPARKING) and visit.car == states.PARKED:
-            _close_request(visit, "cancelled", fact.at)
+        _miss_request(visit, before, fact.at)
     else:
         visit.conflicts.append(Conflict(event.id, reason))
     _move_key(visit, event)
+
+
+def _miss_request(visit: Visit, before: str, at: datetime) -> None:
+    """A ready car that went back to the lot waits to be asked for anew; whoever asks while it is
+    under way has done so."""
+    request = visit.request
+    if request is None:
+        return
+    if visit.car == states.READY:
+        request.is_missed = False
+    elif before == states.READY and visit.car in (states.REPARKING, states.PARKED):
+        request.is_missed = True
+    if visit.car == states.PARKED and request.is_missed:
+        _close_request(visit, "cancelled", at)
 
 
 def _action(event: Event) -> str:
@@ -273,7 +295,7 @@ def _conflict(visit: Visit, event: Event) -> str | None:
 
 
 def _note_times(visit: Visit, fact: Fact) -> None:
-    event, at = fact.event, fact.at
+    event, at = fact.event, _since(fact)
     assert event.place_id
     if event.type == events.CAR_TAKEN:
         visit.legs.append(
@@ -301,6 +323,12 @@ def _note_times(visit: Visit, fact: Fact) -> None:
         visit.handed_over_at, visit.handed_over_by = at, event.actor
         visit.proof = event.data["proof"]
         _close_request(visit, "done", at)
+
+
+def _since(fact: Fact) -> datetime:
+    """Since when it is so: a key may have been seen before anybody knew whose it is."""
+    seen_at = fact.event.data.get("seen_at")
+    return fact.at if seen_at is None else min(fact.at, datetime.fromisoformat(seen_at))
 
 
 def _move_key(visit: Visit, event: Event) -> None:
@@ -333,8 +361,7 @@ def _resolve(visit: Visit, fact: Fact) -> None:
     if visit.car == states.PARKED:
         visit.parked_at = visit.parked_at or fact.at
     visit.ready_at = (visit.ready_at or fact.at) if visit.car == states.READY else None
-    if visit.ready_at is None:
-        visit.calls, visit.called_at = 0, None
+    visit_words.unready(visit)
     if visit.car not in _DRIVING:
         visit.key_holder = KeyHolder(states.HOOK, visit.place_id)
 

@@ -21,6 +21,7 @@ WORD_TYPES = frozenset(
         events.VISIT_REPORTED,
         events.VISIT_UNCLAIMED,
         events.VISIT_TOLD,
+        events.VISIT_PAID,
     }
 )
 
@@ -50,7 +51,7 @@ class Report:
 
 
 def say(visit: Visit, fact: Fact) -> None:
-    """Note an event of one of `WORD_TYPES`."""
+    """Note an event of one of `WORD_TYPES`. Of money there is nothing to note: it moves no car."""
     event, data = fact.event, fact.event.data
     if event.type == events.VISIT_CALLED:
         # Two stations that each called for the first time called once more, not twice again.
@@ -64,7 +65,7 @@ def say(visit: Visit, fact: Fact) -> None:
     elif event.type == events.VISIT_TOLD:
         if data["about"] == driver_words.LANGUAGE:
             visit.language = data["language"]
-    else:
+    elif event.type == events.VISIT_REPORTED:
         _report(visit, fact)
 
 
@@ -72,6 +73,12 @@ def moved(visit: Visit, kind: str) -> None:
     """The car or its key went on by an event of type `kind`: what was said of its rest is over."""
     visit.bag = visit.unclaimed_at = None
     if kind != events.CAR_READY:
+        visit.calls, visit.called_at = 0, None
+
+
+def unready(visit: Visit) -> None:
+    """Where no car stands ready nobody was called."""
+    if visit.ready_at is None:
         visit.calls, visit.called_at = 0, None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -36,8 +36,9 @@ from sqlalchemy import Table as SQLTable
 from sqlalchemy.orm import Session
 
 from schemas import sync
+from schemas.district import STATION_ROLES, VALET
 from schemas.guest import Guest
-from server import guests, links, promises
+from server import guests, links, promises, shifts
 from server.bulk import table_of
 from server.district import drive_times, lots_nearest_first
 from server.master_key import MasterKey
@@ -50,13 +51,23 @@ from server.models import (
     PromiseRow,
     RequestRow,
     TagRow,
+    TariffRow,
     VisitRow,
 )
 from server.one_of import one_of
+from server.shifts import Whereabouts
 from server.visit_rows import OPEN, REQUEST_IS_OPEN, VISIT_IS_OPEN
 
 _DISTRICTS, _EVENTS, _MOVES = map(table_of, (DistrictRow, EventRow, MoveRow))
 _REQUESTS, _VISITS = map(table_of, (RequestRow, VisitRow))
+_TARIFFS = table_of(TariffRow)
+_TARIFFS_TOLD = 8
+_POSTED = (
+    select(_TARIFFS.c.valid_from, _TARIFFS.c.minute_cents, _TARIFFS.c.posted)
+    .where(_TARIFFS.c.withdrawn_at.is_(None))
+    .order_by(_TARIFFS.c.valid_from.desc())
+    .limit(_TARIFFS_TOLD)
+)
 _DOCUMENTS: dict[str, SQLTable] = {
     sync.CHANGE_PLACE: table_of(PlaceRow),
     sync.CHANGE_PERSON: table_of(PersonRow),
@@ -174,8 +185,9 @@ def _newer(
     """Up to which version: the highest such that no kind has many more than the limit of rows up
     to it; and the rows up to there, by kind.
 
-    Who starts from nothing gets all documents at once: a page that ended with them would lie
-    before visits of the past of which nobody knows when they became known.
+    People are few, and never cut. Who starts from nothing gets all documents at once: a page that
+    ended with them would lie before visits of the past of which nobody knows when they became
+    known.
     """
     newest, cursor = versions.district, asker["cursor"]
     newest_of = {
@@ -188,7 +200,8 @@ def _newer(
     rows: dict[str, Rows] = dict.fromkeys(_NEWER, ())
     cuts = []
     for kind in kinds:
-        most = _ALL if cursor == 0 and kind in _DOCUMENTS else limit
+        is_whole = kind == sync.CHANGE_PERSON or (cursor == 0 and kind in _DOCUMENTS)
+        most = _ALL if is_whole else limit
         asked = {**asker, "upto": newest, "most": most}
         rows[kind] = found = connection.execute(_NEWER[kind], asked).all()
         if len(found) == most:
@@ -208,10 +221,13 @@ def _documents(session: Session, rows: Mapping[str, Rows]) -> Iterator[dict[str,
     """Places, people and tags."""
     near = lots_nearest_first(session) if rows[sync.CHANGE_PLACE] else {}
     drives = drive_times(session) if rows[sync.CHANGE_PLACE] else {}
+    tariffs = _tariffs(session) if rows[sync.CHANGE_PLACE] else []
     for row in rows[sync.CHANGE_PLACE]:
-        yield _change(sync.CHANGE_PLACE, row.id, _place_view(row, near, drives))
+        body = {**_place_view(row, near, drives), "tariffs": tariffs}
+        yield _change(sync.CHANGE_PLACE, row.id, body)
+    at_work = shifts.whereabouts(session, [row.id for row in rows[sync.CHANGE_PERSON]])
     for row in rows[sync.CHANGE_PERSON]:
-        yield _change(sync.CHANGE_PERSON, row.id, _person_view(row))
+        yield _change(sync.CHANGE_PERSON, row.id, _person_view(row, at_work.get(row.id)))
     for row in rows[sync.CHANGE_TAG]:
         yield _change(sync.CHANGE_TAG, row.id, _tag_view(row))
 
@@ -230,19 +246,38 @@ def _place_view(
         "kerb_spaces": row.kerb_spaces,
         "stalls": row.stalls,
         "is_open": row.is_open,
+        "hours": [asdict(each) for each in row.hours],
         "near": near.get(row.id, []),
         "drive_s": drives.get(row.id, {}),
     }
 
 
-def _person_view(row: Any) -> dict[str, Any]:
+def _tariffs(session: Session) -> list[dict[str, Any]]:
+    """The newest versions of the tariff, which go with every place: what a booth has to show, from
+    when on, also while it is cut off."""
+    rows = session.execute(_POSTED).all()
+    return [
+        {
+            "valid_from": row.valid_from.isoformat(),
+            "minute_cents": row.minute_cents,
+            "posted": row.posted,
+        }
+        for row in reversed(rows)
+    ]
+
+
+def _person_view(row: Any, at_work: Whereabouts | None) -> dict[str, Any]:
+    # Who has no work at a station is nobody there; an agent of before knows no other roles.
+    roles = [role for role in row.roles if role in STATION_ROLES]
     return {
         "id": row.id,
         "name": row.name,
-        "roles": row.roles,
+        "roles": roles or [VALET],
         "badge_tag": row.badge_tag,
-        "is_active": row.is_active,
+        "is_active": row.is_active and bool(roles),
         "wait_place_id": row.wait_place_id,
+        "shift_place_id": at_work.place_id if at_work else None,
+        "is_resting": at_work is not None and at_work.is_resting,
     }
 
 

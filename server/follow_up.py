@@ -67,13 +67,15 @@ def _tell(session: Session, changes: Iterable[Change], oldest: datetime, now: da
 def _causes(change: Change) -> Iterator[tuple[str, str, datetime]]:
     """What the driver hears of a change: template, cause, and when it happened."""
     visit = change.visit
+    # What was taken back may happen again, and is told again then.
+    legs = f"{len(visit.legs)}" + (f"u{visit.undone}" if visit.undone else "")
     if change.is_new:
         yield outbox.RECEIVED, "1", visit.received_at
     if visit.state == states.READY and visit.called_at is not None:
-        yield outbox.CALLED, f"{len(visit.legs)}.{visit.calls}", visit.called_at
+        yield outbox.CALLED, f"{legs}.{visit.calls}", visit.called_at
     elif visit.state == states.READY != change.state_before and visit.ready_at is not None:
-        yield outbox.READY, str(len(visit.legs)), visit.ready_at
+        yield outbox.READY, legs, visit.ready_at
     if change.state_before == states.READY and visit.state == states.REPARKING:
-        yield outbox.REPARKED, str(len(visit.legs)), visit.legs[-1].taken_at
+        yield outbox.REPARKED, legs, visit.legs[-1].taken_at
     if visit.bag is not None and visit.unclaimed_at is not None:
         yield outbox.UNCLAIMED, visit.bag, visit.unclaimed_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -57,10 +58,26 @@ def take_in(
     for record in fresh.values():
         is_good = told.get(record.ref) in (None, record.digest())
         (good if is_good else other).append(record)
-    store(session, key, good, now)
+    store(session, key, _with_phones(session, key, good), now)
     for record in other:
         _set_apart(session, key, record, now)
     _compare_earlier(session, key, {ref: told[ref] for ref in told if ref not in fresh}, now)
+
+
+def _with_phones(session: Session, key: MasterKey, records: Sequence[Guest]) -> list[Guest]:
+    """The records with the numbers that they refer to: of one and the same car, and not erased."""
+    came = {record.ref: record for record in records}
+    refs = {record.phone_ref for record in records if record.phone_ref is not None}
+    known = load_many(session, key, refs - came.keys())
+    found = []
+    for record in records:
+        if record.phone_ref is not None:
+            before = came.get(record.phone_ref) or known.get(record.phone_ref)
+            if before is not None and before.plate == record.plate:
+                record = replace(record, phone=before.phone)
+        came[record.ref] = record
+        found.append(record)
+    return found
 
 
 def store(session: Session, key: MasterKey, guests: Iterable[Guest], now: datetime) -> None:

@@ -271,7 +271,7 @@ def _apply(intake: _Intake, config: Config, key: MasterKey) -> None:
     touched = dict.fromkeys(row.visit_id for row in (*moved, *rows) if row.visit_id is not None)
     refolded = visits.refold(session, touched, version, _facts(rows))
     recorded.append(connection, rows)
-    shifts.note(session, [*moved, *rows])
+    shifts.note(session, [*moved, *rows], version)
     tags.note(session, [*moved, *rows], version)
     photos.note(session, rows)
     begun = [change.visit for change in refolded.changes if change.is_new]

@@ -5,7 +5,8 @@ Who is on a break is not at work: whatever they tap next says that they are back
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -21,11 +22,12 @@ from server.one_of import one_of
 
 _RESTING = (events.SHIFT_SIGNED_OFF, events.SHIFT_PAUSED)
 _PEOPLE, _SHIFTS = table_of(PersonRow), table_of(ShiftRow)
+_LIVE = ("place_id", "seen_at", "is_on", "is_resting")
 _KNOWN = select(_SHIFTS).where(one_of(_SHIFTS.c.person_id, "ids"))
 _SET = (
     update(_SHIFTS)
     .where(_SHIFTS.c.person_id == bindparam("new_person_id"))
-    .values({name: bindparam(f"new_{name}") for name in ("place_id", "seen_at", "is_on")})
+    .values({name: bindparam(f"new_{name}") for name in _LIVE})
 )
 
 
@@ -39,8 +41,9 @@ class Tap(Protocol):
     time_source: str
 
 
-def note(session: Session, taps: Sequence[Tap]) -> None:
-    """Let events move their actors: on a shift, off it, or to where the tap was made.
+def note(session: Session, taps: Sequence[Tap], version: int | None = None) -> None:
+    """Let events move their actors: on a shift, off it, or to where the tap was made. Under
+    `version` (None: nobody) the stations are told who came, went, rests or is back.
 
     A tap of which nobody knows when it was says nothing of where somebody is now. It counts once
     its time is known.
@@ -55,6 +58,7 @@ def note(session: Session, taps: Sequence[Tap]) -> None:
     shifts: dict[str, dict[str, Any]] = {shift["person_id"]: dict(shift) for shift in known}
     new: dict[str, dict[str, Any]] = {}
     changed: dict[str, dict[str, Any]] = {}
+    news: set[str] = set()
     for actor, place_id, tap in made:
         if actor is None or place_id is None:
             continue
@@ -63,13 +67,40 @@ def note(session: Session, taps: Sequence[Tap]) -> None:
             shift = shifts[actor] = new[actor] = {"person_id": actor}
         elif shift["seen_at"] > tap.at:
             continue
+        was = shift.get("is_on"), shift.get("is_resting")
         shift["place_id"], shift["seen_at"] = place_id, tap.at
         shift["is_on"] = tap.type not in _RESTING
+        shift["is_resting"] = tap.type == events.SHIFT_PAUSED
+        if was != (shift["is_on"], shift["is_resting"]) or tap.type == events.SHIFT_SIGNED_ON:
+            news.add(actor)
         if actor not in new:
             changed[actor] = {f"new_{name}": value for name, value in shift.items()}
     bulk.append(connection, _SHIFTS, list(new.values()))
     if changed:
         connection.execute(_SET, list(changed.values()))
+    if news and version is not None:
+        connection.execute(update(_PEOPLE).where(_PEOPLE.c.id.in_(news)).values(version=version))
+        session.expire_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where somebody works or rests; nobody is anywhere after the shift."""
+
+    place_id: str
+    is_resting: bool
+
+
+def whereabouts(session: Session, people: Collection[str]) -> dict[str, Whereabouts]:
+    """Of these people, those who are on a shift or on a break of one."""
+    if not people:
+        return {}
+    rows = session.connection().execute(_KNOWN, {"ids": list(people)})
+    return {
+        row.person_id: Whereabouts(row.place_id, row.is_resting)
+        for row in rows
+        if row.is_on or row.is_resting
+    }
 
 
 _AT_WORK = (

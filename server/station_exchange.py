@@ -79,7 +79,8 @@ def exchange(
             hold(cursor, content["wait_s"])
             fresh = None
         fresh = fresh or _news(found, cursor, batch.journal_id)
-    return {**_answer(receipt, cursor, fresh), "alarm": _alarm(station)}
+    answer = _answer(receipt, cursor, fresh)
+    return {**answer, "alarm": _alarm(station), "public_url": found.config.public_url}
 
 
 def _read_header(header: object) -> dict[str, Any]:

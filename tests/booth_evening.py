@@ -98,6 +98,13 @@ class LittleCloud:
         self.terms[visit_id].update(terms)
         self._add("visit", visit_id, dict(self.terms[visit_id]))
 
+    def post_tariff(self, **posted: str) -> None:
+        """Tell the booth of a tariff that is in force, by its wording in each language."""
+        begun = (self.clock.wall() - timedelta(hours=1)).isoformat()
+        tariffs = [{"valid_from": begun, "minute_cents": 3, "posted": posted}]
+        place = next(each for each in PLACES if each.id == BOOTH)
+        self._add("place", BOOTH, {**asdict(place), "near": [LOT], "tariffs": tariffs})
+
     def _learn_guests(self, records: list[dict[str, Any]]) -> None:
         for record in records:
             self.terms[record["visit_id"]] = {

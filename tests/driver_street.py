@@ -51,7 +51,7 @@ def too_small(page: Page) -> list[str]:
             if (one.closest('[hidden], details:not([open]) form')) continue;
             if (one.getBoundingClientRect().height < 44) bad.push('low: ' + one.outerHTML);
           }
-          for (const one of document.querySelectorAll('body *')) {
+          for (const one of document.querySelectorAll('body :not([type=hidden])')) {
             const size = parseFloat(getComputedStyle(one).fontSize);
             if (size < 16) bad.push('small: ' + one.outerHTML);
           }

@@ -78,7 +78,7 @@ class ScreenHand:
         """Lay a tag on the reader."""
         self._taps += 1
         outcome = self._evening.tap(tag, self._station)
-        path = said(outcome.message(), _NO_WORDS)["path"]
+        path = said(outcome.message(), _NO_WORDS, self._station)["path"]
         self._open(str(path) or self._page.request.path)
         return outcome
 

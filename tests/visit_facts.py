@@ -86,6 +86,15 @@ def parked(step: int, place_id: str = "norte", stall: str | None = None) -> Fact
     return fact(events.CAR_PARKED, step, place_id, stall=stall)
 
 
+def seen_parked(place_id: str = "norte", step: int = 1, at_min: int = 3) -> Fact:
+    """A lot knew the key before it knew the visit: it says so without knowing of any step."""
+    seen_at = BEGIN + timedelta(minutes=at_min)
+    later = seen_at + timedelta(hours=1)
+    return fact(
+        events.CAR_PARKED, step, place_id, at=later, stall="7", hook=4, seen_at=seen_at.isoformat()
+    )
+
+
 def ready(step: int, place_id: str = "bolivar") -> Fact:
     """The car waits for its driver."""
     return fact(events.CAR_READY, step, place_id)
@@ -123,6 +132,11 @@ def resolved(step: int, state: str, place_id: str) -> Fact:
     plain = fact(events.VISIT_RESOLVED, step, place_id, actor="sofia")
     data = {"state": state, "place_id": place_id, "reason": "seen on the camera"}
     return replace(plain, event=replace(plain.event, data=data))
+
+
+def undone(step: int, what: Fact) -> Fact:
+    """Somebody takes back a fact, where it was told."""
+    return fact(events.VISIT_UNDONE, step, what.event.place_id, event_id=what.event.id)
 
 
 def whole_stay() -> list[Fact]:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from booth_ui.desk import station
-from booth_ui.page import go, once, opened, show
+from booth_ui.page import go, once, opened, show, show_found
 from booth_ui.paging import page_of
 from reader_agent.key_check import SCREEN as CHECK
 from schemas.problems import Refusal
@@ -14,6 +14,8 @@ from schemas.problems import Refusal
 blueprint = Blueprint("keys", __name__, url_prefix="/keys")
 
 QUERY_MAX = 12
+STALLS_SHOWN = 9
+"""Free stalls to choose from for a key whose car is not known."""
 
 
 @blueprint.get("")
@@ -32,14 +34,55 @@ def keys(number: int = 1) -> Response:
         hooks=place.hooks if place else 0,
         last=at.floor.key_check.last(),
         is_checking=at.floor.key_check.state() is not None,
+        unknown=at.floor.unknown_keys.rows(),
     )
+
+
+@blueprint.get("/unknown/<tag>")
+def unknown(tag: str) -> AnyResponse:
+    """A key of a car that nobody here has heard of: in which stall the car stands."""
+    return _unknown(tag)
+
+
+@blueprint.post("/unknown/<tag>")
+def correct(tag: str) -> AnyResponse:
+    """It stands in another stall; or there is no such key."""
+    desk, stall = station().floor.unknown_keys, request.form.get("pick", "")
+    label = station().roster.label(tag)
+
+    def do() -> str:
+        if request.form.get("do") == "forget":
+            desk.forget(tag)
+            return "forgotten"
+        if not stall:
+            raise Refusal("bad_choice")
+        desk.put(tag, stall)
+        return "noted"
+
+    try:
+        done = once(do)
+    except Refusal as refusal:
+        return _unknown(tag, refusal)
+    if done == "forgotten":
+        return go("/keys", "done.key_forgotten", label=label)
+    return go("/keys", "tap.key_seen", label=label, stall=stall)
+
+
+def _unknown(tag: str, refusal: Refusal | None = None) -> AnyResponse:
+    at = station()
+    opened("keys")
+    row = next((row for row in at.floor.unknown_keys.rows() if row.tag == tag), None)
+    if row is None:
+        # Its car is known by now.
+        return go("/keys")
+    return show("key_unknown.html", refusal=refusal, row=row, stalls=at.room.stalls(STALLS_SHOWN))
 
 
 @blueprint.get("/find")
 def ask() -> Response:
     """An empty field and the keypad."""
     opened("keys")
-    return show("keys_find.html", query="", rows=None)
+    return show("keys_find.html", rows=None)
 
 
 @blueprint.post("/find")
@@ -48,9 +91,9 @@ def find() -> Response:
     query = request.form.get("query", "").strip()[:QUERY_MAX]
     if not query:
         return ask()
-    response = show("keys_find.html", query=query, rows=station().floor.keys.find(query))
-    response.headers["HX-Push-Url"] = "false"
-    return response
+    at = station()
+    rows = at.floor.keys.find(query)
+    return show_found("keys_find.html", rows, at.floor.limits.search_results, query)
 
 
 @blueprint.get("/check")

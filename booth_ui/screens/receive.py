@@ -71,6 +71,12 @@ def keep_typing() -> tuple[str, int]:
     return "", 204
 
 
+@blueprint.get("/tariff")
+def show_tariff() -> AnyResponse:
+    """The tariff as it has to be posted, for the driver to read."""
+    return show("receive_tariff.html", posted=_posted())
+
+
 @blueprint.get("/plate")
 def ask_plate() -> AnyResponse:
     """The plate and its keypad."""
@@ -97,7 +103,11 @@ def take_phone() -> AnyResponse:
     """Keep the number and the language of its messages, or that there is none."""
     if request.form.get("no_phone"):
         return keep(_phone, "damage", phone="", no_phone=True)
-    text = request.form.get("phone", "").strip()
+    if request.form.get("same_phone"):
+        return keep(_phone, "damage", same_phone=True)
+    text, draft = request.form.get("phone", "").strip(), station().draft()
+    if not text and draft is not None and draft.phone_ref is not None:
+        return go("/receive/damage")
     # An empty one would clear the field instead of being refused.
     return keep(_phone, "damage", phone=text) if text else _phone(Refusal("bad_phone"))
 
@@ -186,9 +196,17 @@ def _phone(refusal: Refusal | None = None) -> AnyResponse:
 
 def _check(refusal: Refusal | None = None) -> AnyResponse:
     draft = station().draft()
-    tail = (draft.phone or "")[-4:] if draft else ""
+    tail = draft.phone_tail if draft else ""
     tariff_cents = station().reception.tariff_cents_per_min
-    return step("check", refusal, phone_tail=tail, tariff_cents=tariff_cents)
+    return step(
+        "check", refusal, phone_tail=tail, tariff_cents=tariff_cents, is_posted=bool(_posted())
+    )
+
+
+def _posted() -> str:
+    """The wording of the tariff, in the language of the driver at hand."""
+    draft = station().draft()
+    return station().reception.posted_tariff(draft.language if draft else "es")
 
 
 def _inside(plate: str | None) -> str | None:
@@ -209,6 +227,6 @@ def _typed(field: str, kept: str | None) -> str:
 def _first_open(draft: Draft) -> str:
     if draft.plate is None:
         return "plate"
-    if draft.phone is None and not draft.no_phone:
+    if not draft.has_phone_word:
         return "phone"
     return "damage" if draft.damage is None else "check"

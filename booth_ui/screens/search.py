@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from booth_ui.card_view import row_of
 from booth_ui.desk import station, viewer
-from booth_ui.page import opened, show
+from booth_ui.page import opened, show, show_found
 
 blueprint = Blueprint("search", __name__)
 
@@ -18,7 +18,7 @@ QUERY_MAX = 12
 def search() -> Response:
     """An empty field and the keypad."""
     opened("search")
-    return show("search.html", query="", rows=None, left_out=0)
+    return show("search.html", rows=None)
 
 
 @blueprint.post("/search")
@@ -28,7 +28,4 @@ def find() -> Response:
     if not query:
         return search()
     rows = [row_of(card, viewer()) for card in station().search(query)]
-    response = show("search.html", query=query, rows=rows[:SHOWN], left_out=len(rows) - SHOWN)
-    # The address stays that of the empty search: there is nothing in it to come back to.
-    response.headers["HX-Push-Url"] = "false"
-    return response
+    return show_found("search.html", rows, SHOWN, query)

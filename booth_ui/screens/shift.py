@@ -10,8 +10,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from booth_ui.desk import station
 from booth_ui.page import go, once, opened, show
 from booth_ui.paging import page_of
+from reader_agent.closing import SCREEN as SIGNING
 from reader_agent.closing import STEPS
 from schemas.problems import Refusal
+from schemas.states import ALONE_REASONS
 
 blueprint = Blueprint("shift", __name__, url_prefix="/shift")
 
@@ -54,15 +56,16 @@ def close() -> AnyResponse:
         "bag_all": lambda: desk.seal_all(_number("bag")),
         "carry": desk.carry_over,
         "count": lambda: desk.count(request.form.get("kind", ""), _number("count")),
-        "close": desk.close,
+        "sign": desk.sign,
+        "alone": lambda: desk.sign(request.form.get("alone", "")),
     }
     try:
         if name not in doing:
             raise Refusal("bad_choice")
-        done = once(lambda: str(doing[name]()))
+        done = once(lambda: _outcome(doing[name]()))
     except Refusal as refusal:
         return _closing(refusal)
-    if name == "close":
+    if name in ("sign", "alone") and done:
         return go("/queue", "done.closed", count=int(done))
     return go("/shift" if name == "drop" else "/shift/close")
 
@@ -70,10 +73,12 @@ def close() -> AnyResponse:
 def _shift(refusal: Refusal | None = None) -> Response:
     at = station()
     opened("shift")
+    workers = at.floor.crew.workers()
     return show(
         "shift.html",
         refusal=refusal,
-        workers=at.floor.crew.workers(),
+        here_now=[worker for worker in workers if worker.place_name is None],
+        elsewhere=[worker for worker in workers if worker.place_name is not None],
         reports=len(at.floor.incidents.open()),
         is_closing=at.floor.closing.state() is not None,
     )
@@ -82,7 +87,8 @@ def _shift(refusal: Refusal | None = None) -> Response:
 def _closing(refusal: Refusal | None = None, number: int = 1) -> Response:
     at = station()
     state = at.floor.closing.state()
-    opened("shift")
+    # A badge means a signature only where somebody has signed.
+    opened(SIGNING if state is not None and state.signed else "shift")
     if state is None:
         return show("closing_start.html", refusal=refusal)
     size = at.floor.limits.page_rows
@@ -91,8 +97,14 @@ def _closing(refusal: Refusal | None = None, number: int = 1) -> Response:
         refusal=refusal,
         state=state,
         steps=STEPS,
+        alone_reasons=ALONE_REASONS,
         page=page_of(state.leftovers, number, size),
     )
+
+
+def _outcome(done: object) -> str:
+    """What a form's double tap gets too: how many cars stay, where it closed the place."""
+    return "" if done is None else str(done)
 
 
 def _number(name: str) -> int:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from booth_ui.desk import desk, station
-from booth_ui.page import go, once, opened, show
+from booth_ui.page import go, once, opened, show, show_found
 from booth_ui.paging import page_of
 from reader_agent.shift import may_supervise
 from reader_agent.tag_office import GROUPS, TagRow
@@ -41,7 +41,8 @@ def ask_for_supervisor() -> Response | None:
 def tags() -> Response:
     """The counts, by kind and status, and what can be done."""
     opened("tags")
-    return show("tags.html", counts=station().tags.counts())
+    at = station()
+    return show("tags.html", counts=at.tags.counts(), box=at.floor.closing.box())
 
 
 @blueprint.get("/of/<group>")
@@ -62,7 +63,7 @@ def group(group: str, page: int = 1) -> Response:
 def search() -> Response:
     """An empty field and the keypad."""
     opened("tags")
-    return show("tags_search.html", query="", rows=None, left_out=0)
+    return show("tags_search.html", rows=None)
 
 
 @blueprint.post("/search")
@@ -72,9 +73,7 @@ def find() -> Response:
     if not query:
         return search()
     rows = station().tags.rows(text=query)
-    response = show("tags_search.html", query=query, rows=rows[:PAGE], left_out=len(rows) - PAGE)
-    response.headers["HX-Push-Url"] = "false"
-    return response
+    return show_found("tags_search.html", rows, PAGE, query)
 
 
 @blueprint.get("/one/<tag_id>")

@@ -13,17 +13,26 @@ from booth_ui.car_notes import driving_notes
 from booth_ui.card_view import fact_words, held_words, promised_at, row_of, where_words, why_words
 from booth_ui.desk import station, viewer
 from booth_ui.page import go, once, opened, show
-from booth_ui.screens.undo import undoable_request
+from booth_ui.paging import page_of
+from booth_ui.screens.undo import take_back, undoable_move, undoable_request
+from booth_ui.ticket_facts import TicketFact, brief_of, facts_of
 from booth_ui.ticket_steps import steps_of
+from reader_agent.card import Card
 from reader_agent.waiting import DELAY_MINUTES
 from schemas.district import BOOTH, LOT
 from schemas.problems import Refusal
-from schemas.states import DELAY_REASONS, PARKED
+from schemas.states import DELAY_REASONS, HELD, PARKED
 
 blueprint = Blueprint("ticket", __name__, url_prefix="/tickets/<visit_id>")
 
 STALLS_SHOWN = 6
 """Free stalls of which one tap picks another than the one that was proposed."""
+ACTIONS_SHOWN = 5
+"""So many fit beside a ticket, the likeliest; what can be undone just now goes before the last of
+them."""
+FACTS_SHOWN, FACTS_BESIDE_NOTES, FACTS_A_PAGE = 7, 3, 8
+"""How much of a ticket is shown at once: on its face, beside what is wrong with it, and where all
+of it is read."""
 WAITS_MIN = (0, 15, 30, 60)
 """When the driver wants the car: as soon as may be, or in so many minutes."""
 
@@ -39,8 +48,9 @@ def act(visit_id: str) -> AnyResponse:
     """Do one of the actions that need nothing more."""
     name = request.form.get("do", "")
     doing: dict[str, Callable[[], str]] = {
-        ticket_actions.TAKE: lambda: station().take(visit_id).code,
-        ticket_actions.READY: lambda: station().ready(visit_id).code,
+        ticket_actions.TAKE: undoable_move(visit_id, lambda: station().take(visit_id).code),
+        ticket_actions.READY: undoable_move(visit_id, lambda: station().ready(visit_id).code),
+        ticket_actions.UNDO: lambda: take_back(visit_id),
         ticket_actions.CANCEL: undoable_request(
             visit_id, lambda: station().cancel_request(visit_id).code
         ),
@@ -89,7 +99,7 @@ def take(visit_id: str) -> AnyResponse:
     """Drive off to the chosen lot."""
     try:
         lot_id = request.form.get("lot", "")
-        code = once(lambda: station().take(visit_id, lot_id).code)
+        code = once(undoable_move(visit_id, lambda: station().take(visit_id, lot_id).code))
     except Refusal as refusal:
         return _choose_lot(visit_id, refusal)
     return go("/queue", "done.take", code=code)
@@ -126,28 +136,49 @@ def park(visit_id: str) -> AnyResponse:
     """The car stands here; an empty stall is no fault."""
     try:
         stall = (request.form.get("pick") or request.form.get("stall", "")).strip() or None
-        code = once(lambda: station().park(visit_id, stall).code)
+        code = once(undoable_move(visit_id, lambda: station().park(visit_id, stall).code))
     except Refusal as refusal:
         return _choose_stall(visit_id, refusal)
     return go("/queue", "done.park", code=code)
+
+
+@blueprint.get("/facts")
+@blueprint.get("/facts/<int:number>")
+def facts(visit_id: str, number: int = 1) -> Response:
+    """All that there is to read of the car."""
+    card = station().card(visit_id)
+    opened("ticket", visit_id)
+    return show("ticket_facts.html", card=card, page=page_of(_facts(card), number, FACTS_A_PAGE))
+
+
+def _facts(card: Card) -> list[TicketFact]:
+    reader, at = viewer(), station()
+    notes = driving_notes(at.photos.reception(card.visit_id), reader)
+    row, why = row_of(card, reader), why_words(card, reader)
+    return facts_of(card, row, notes, why, reader, at.place_id)
 
 
 def _ticket(visit_id: str, refusal: Refusal | None = None) -> Response:
     at = station()
     card = at.card(visit_id)
     opened("ticket", visit_id)
+    actions = ticket_actions.actions_for(card, at.role, at.place_id)[:ACTIONS_SHOWN]
+    mistake = at.floor.taking_back.offered(visit_id)
+    if mistake is not None:
+        actions = [*actions[: ACTIONS_SHOWN - 1], ticket_actions.undo_of(mistake)]
+    facts = _facts(card)
+    is_narrow = card.state == HELD or len(card.reports) > 1
     return show(
         "ticket.html",
         refusal=refusal,
         card=card,
         row=row_of(card, viewer()),
+        brief=brief_of(facts, FACTS_BESIDE_NOTES if is_narrow else FACTS_SHOWN),
         held=held_words(card, viewer()),
         disputed=[fact_words(line, viewer(), card.code) for line in at.disputes.facts(visit_id)],
         steps=steps_of(card),
-        why=why_words(card, viewer()),
-        notes=driving_notes(at.photos.reception(visit_id), viewer()),
         photo_count=len(at.photos.of(visit_id)),
-        actions=ticket_actions.actions_for(card, at.role, at.place_id),
+        actions=actions,
     )
 
 

@@ -56,15 +56,34 @@ function refresh(everything = false) {
     });
 }
 
-function toast(words, kind) {
+function toast(words, kind, mistake) {
   const note = document.createElement("p");
   note.className = "toast";
   note.dataset.tone = kind || "warn";
   const text = document.createElement("span");
   text.textContent = words;
   note.append(text);
+  if (mistake?.event) note.append(undoOf(mistake));
   document.getElementById("toasts").replaceChildren(note);
+  window.htmx.process(note);
   fade(note);
+}
+
+// What a tap said can be taken back for a while, as what a finger did can.
+function undoOf({ visit, event }) {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = "/undo";
+  for (const [name, value] of Object.entries({ visit, event })) {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name, value });
+    form.append(field);
+  }
+  const button = document.createElement("button");
+  button.className = "button";
+  button.textContent = document.body.dataset.wordsUndo;
+  form.append(button);
+  return form;
 }
 
 function fade(note) {
@@ -73,7 +92,7 @@ function fade(note) {
 
 function said(message) {
   if (message.tone) tone(message.tone);
-  if (message.words) toast(message.words, message.tone);
+  if (message.words) toast(message.words, message.tone, message);
 }
 
 let rungAt = -Infinity;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.table import Table
@@ -17,6 +17,13 @@ class GuestRow(Table):
     __table_args__ = (
         Index("ix_guests_visit_id", "visit_id"),
         Index("ix_guests_plate_index", "plate_index"),
+        Index("ix_guests_phone_index", "phone_index"),
+        Index(
+            "ix_guests_kept",
+            "visit_id",
+            sqlite_where=text("sealed IS NOT NULL"),
+            postgresql_where=text("sealed IS NOT NULL"),
+        ),
     )
 
     ref: Mapped[str] = mapped_column(primary_key=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.table import Table
@@ -18,3 +19,4 @@ class ShiftRow(Table):
     is_on: Mapped[bool]
     place_id: Mapped[str]
     seen_at: Mapped[datetime]
+    is_resting: Mapped[bool] = mapped_column(default=False, server_default=false())

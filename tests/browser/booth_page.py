@@ -15,7 +15,8 @@ from booth_ui.app import create_app
 from booth_ui.screen_server import ScreenServer
 from reader_agent.practice import Practice
 from reader_agent.station import Station
-from tests.booth_evening import OTHER_BOOTH, Evening
+from schemas.reception import HANDLING
+from tests.booth_evening import ANA, CLAIMS, KEYS, OTHER_BOOTH, Evening
 from tests.station_kit import event_change
 
 MEASURE = """() => {
@@ -133,6 +134,21 @@ def hold(page: Page, name: str) -> None:
     page.mouse.up()
 
 
+def talkative_car(evening: Evening) -> str:
+    """A car of which there is more to say than its ticket has room for."""
+    evening.tap(ANA)
+    evening.tap(KEYS[11])
+    evening.booth.edit_draft(plate="ABCD123456", phone="61234567", claim_tag=CLAIMS[11])
+    evening.booth.edit_draft(handling=HANDLING, colour="white", no_damage=True)
+    visit_id = evening.booth.receive().visit_id
+    evening.meet()
+    evening.tap(ANA)
+    evening.booth.request_car(visit_id, OTHER_BOOTH)
+    evening.booth.floor.waiting.delay(visit_id, 30, "traffic")
+    evening.promise(visit_id, 40)
+    return visit_id
+
+
 def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
     """Cars in every state, and the addresses of every screen that shows one."""
     evening = Evening(folder)
@@ -151,6 +167,7 @@ def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
         at=evening.clock.wall(),
     )
     evening.cloud.changes.append(elsewhere)
+    noted = talkative_car(evening)
     evening.ask_for(asked)
     evening.promise(asked, -4)
     evening.promise(ready, 6)
@@ -160,6 +177,8 @@ def busy_evening(folder: Path) -> tuple[Evening, dict[str, str]]:
         "parked": f"/tickets/{parked}",
         "asked": f"/tickets/{asked}",
         "ready": f"/tickets/{ready}",
+        "noted": f"/tickets/{noted}",
+        "noted_facts": f"/tickets/{noted}/facts",
         "held": f"/tickets/{held}",
         "resolve": f"/tickets/{held}/resolve",
         "request": f"/tickets/{parked}/request",

@@ -78,10 +78,12 @@ def test_every_step_of_receiving_and_the_lock_fit(
     complaints = complaints_of(page)
     page.goto(url)
     measure(page, "lock")
+    evening.cloud.post_tariff(es="B/. 0.03 por minuto. " * 20, en="B/. 0.03 a minute. " * 20)
+    evening.meet()
     evening.tap(ANA)
     evening.tap(KEYS[0])
     evening.booth.edit_draft(plate="ABCD123456", phone="+4915123456789", claim_tag=CLAIMS[0])
-    for step in ("plate", "phone", "damage", "details", "check"):
+    for step in ("plate", "phone", "damage", "details", "check", "tariff"):
         page.goto(f"{url}/receive/{step}")
         measure(page, step)
     evening.booth.edit_draft(claim_tag="", no_phone=True, no_damage=True)
@@ -197,6 +199,25 @@ def test_a_car_goes_all_the_way_by_taps_and_buttons(
     hold(page, "Entregar")
     expect(page.locator(".toast").first).to_contain_text("Entregado: H-0001")
     expect(page.locator(".empty .big")).to_have_text("No hay carros pedidos")
+    assert complaints.lines == []
+
+
+def test_a_tap_is_taken_back_on_its_own_toast(
+    evening: Evening, url: str, chromium_page: Page
+) -> None:
+    page, visit_id = chromium_page, evening.received()
+    complaints = complaints_of(page)
+    page.goto(f"{url}/queue")
+    expect(page.locator("html[data-stream=open]")).to_be_attached()
+    evening.tap(KEYS[0])
+    expect(page.locator("#toasts")).to_contain_text("H-0001 va a Lote Norte")
+    measure(page, "a tap that can be taken back")
+    page.locator("#toasts button").dblclick()
+    expect(page.locator(".chip")).to_have_text("RECIBIDO")
+    expect(page.locator(".toast").first).to_contain_text("Deshecho")
+    assert evening.booth.card(visit_id).state == "at_booth"
+    lines = [line for _, line in evening.booth._journal.lines()]
+    assert sum(b'"visit.undone"' in line for line in lines) == 1
     assert complaints.lines == []
 
 

@@ -30,7 +30,8 @@ from tests.unmeasured import unmeasured
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 300
 MEGABYTE = 1_000_000
-# What a cut may cost beside the photo itself: heads, and what was on its way.
+# What a break may cost beside the photo itself: heads, and what lay in Linux's receive buffer (its
+# default is 128 KiB) when nobody read it any more.
 SLACK = 200_000
 
 
@@ -83,13 +84,14 @@ def test_a_photo_that_is_cut_twice_and_whose_server_dies_goes_on_each_time(
     kit: CloudKit, server: ServedProcess, line: ThinLine, booth: PhotoBooth
 ) -> None:
     line.bytes_per_s = 3 * MEGABYTE
-    line.cut_photo_after = 300_000
+    # So late that to begin anew even once would cost more than three breaks may.
+    line.cut_photo_after = 800_000
     content = jpeg(15 * MEGABYTE // 10)
     booth.photograph(booth.receive(), content)
     until(lambda: line.cut_photo_after is None, "it was cut once")
-    line.cut_photo_after = 300_000
+    line.cut_photo_after = 200_000
     until(lambda: line.cut_photo_after is None, "it was cut twice")
-    until(lambda: line.photo_bytes > 900_000, "it goes on")
+    until(lambda: line.photo_bytes > 1_200_000, "it goes on")
     server.kill()
     server.start()
 
@@ -97,7 +99,7 @@ def test_a_photo_that_is_cut_twice_and_whose_server_dies_goes_on_each_time(
 
     assert (states(kit), stored_bytes(kit)) == (["stored"], [content])
     assert line.photos >= 4
-    assert line.photo_bytes < len(content) + SLACK
+    assert line.photo_bytes < len(content) + 3 * SLACK
 
 
 def test_events_pass_a_slow_photo(kit: CloudKit, line: ThinLine, booth: PhotoBooth) -> None:

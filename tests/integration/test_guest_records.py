@@ -13,8 +13,8 @@ from server import guests
 from server.models import GuestRow, MessageRow, OtherGuestRow
 from server.reports.visit_story import visit_story
 from tests.cloud_kit import CloudKit, open_cloud
-from tests.station_lines import PHONE, StationLines, minutes_later
-from tests.visit_story import KEY
+from tests.station_lines import PHONE, SALT, StationLines, minutes_later, visit_id_of
+from tests.visit_story import KEY, steady_uuid
 
 NOW = minutes_later(5)
 OTHER_PHONE = "+50769999999"
@@ -51,6 +51,34 @@ def test_the_record_that_the_event_names_is_used(cloud: CloudKit, herrera: Stati
     visit_id = herrera.guests[0].visit_id
     story = cloud.database.read(lambda session: visit_story(session, visit_id))
     assert not story.has_other_guest
+
+
+def again(herrera: StationLines, number: int, plate: str) -> bytes:
+    """A car comes again, and its record refers to the number of the first."""
+    first = herrera.guests[0]
+    ref = steady_uuid("guest", str(number))
+    guest = Guest(ref, visit_id_of(number), plate, None, SALT, phone_ref=first.ref)
+    line = herrera.received(number, data={"guest": {"ref": ref, "digest": guest.digest()}})
+    herrera.guests[-1] = guest
+    return line
+
+
+def test_a_number_that_is_in_the_cloud_is_used_again_by_its_reference(
+    cloud: CloudKit, herrera: StationLines
+) -> None:
+    # Both in one batch, as after a night without a network; and once more on another night.
+    lines = [herrera.received(1), again(herrera, 2, herrera.guests[0].plate)]
+    cloud.take(herrera.batch(lines), NOW)
+    late = again(herrera, 3, herrera.guests[0].plate)
+    cloud.take(herrera.batch([late], guests=(herrera.guests[2],)), NOW)
+    other = again(herrera, 4, "ZZ9999")
+    cloud.take(herrera.batch([other], guests=(herrera.guests[3],)), NOW)
+
+    first, second, third, strange = herrera.guests
+    assert [phone_of(cloud, one.ref) for one in (first, second, third)] == [PHONE] * 3
+    # Not of another car, and never instead of what the event says.
+    assert phone_of(cloud, strange.ref) is None
+    assert (cloud.count(MessageRow), cloud.count(OtherGuestRow)) == (3, 0)
 
 
 def test_another_record_is_set_apart_and_never_used(cloud: CloudKit, herrera: StationLines) -> None:

@@ -321,4 +321,4 @@ def test_news_that_come_while_it_waits_are_answered_at_once(door: Door) -> None:
     door.post([door.station.received(1)], records=[door.station.guests[0].to_wire()])
     waiting.join()
     assert time.monotonic() - started < LONG_S
-    assert {change["kind"] for change in answers[0]["changes"]} == {"event", "visit"}
+    assert {change["kind"] for change in answers[0]["changes"]} == {"event", "person", "visit"}

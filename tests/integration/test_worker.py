@@ -17,12 +17,12 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from server import worker
+from server import planner_searches, worker, workers
 from server.config import Config
 from server.database import Database
 from server.district import current_version
 from server.master_key import load_master_key
-from server.models import MessageRow, PromiseRow
+from server.models import MessageRow, PromiseRow, VisitFigureRow
 from server.sending import Sender, send_due
 from server.sms.recording import FILE_NAME, read_recorded
 from server.worker import replan_district
@@ -52,6 +52,21 @@ def statuses(story: Story) -> list[str]:
     )
 
 
+def counted(story: Story) -> int:
+    """How many visits are in the reports' figures."""
+    return story.database.read(lambda session: len(session.scalars(select(VisitFigureRow)).all()))
+
+
+def is_watched(story: Story) -> bool:
+    """Whether a worker has said that it lives, and how long it searched for a plan."""
+    return story.database.read(
+        lambda session: (
+            workers.seen_lately(session, story.config, datetime.now(UTC)) == 1
+            and planner_searches.searches(session).upto[None] > 0
+        )
+    )
+
+
 @contextmanager
 def working(config: Config) -> Iterator[None]:
     stop = threading.Event()
@@ -65,12 +80,14 @@ def working(config: Config) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def test_messages_go_out_while_it_runs(story: Story) -> None:
+def test_messages_go_out_and_cars_are_counted_while_it_runs(story: Story) -> None:
     story.receive("herrera", phone="+50761111111")
     with working(story.config):
         wait_for(lambda: statuses(story) == ["sent"])
         story.receive("herrera", phone="+50762222222")
         wait_for(lambda: statuses(story) == ["sent", "sent"])
+        wait_for(lambda: counted(story) == 2)
+        wait_for(lambda: is_watched(story))
 
     recorded = read_recorded(story.config.data_dir / FILE_NAME)
     assert [message.phone for message in recorded] == ["+50761111111", "+50762222222"]

@@ -70,6 +70,7 @@ good_answers = st.fixed_dictionaries(
         ),
         "more": st.booleans(),
         "alarm": maybe_texts,
+        "public_url": maybe_texts,
         "server_time": times,
     }
 )

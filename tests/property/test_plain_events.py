@@ -70,10 +70,16 @@ DATA: dict[str, dict[str, Any]] = {
     events.CAR_TAKEN: {"move": states.PARK, "to_place_id": "lote-norte"},
     events.CAR_PARKED: {"stall": "12", "hook": 12},
     events.CAR_READY: {"hook": None},
-    events.VISIT_HANDED_OVER: {"proof": "code", "reason": None, "claim_url": None},
+    events.VISIT_HANDED_OVER: {
+        "proof": "code",
+        "reason": None,
+        "claim_url": None,
+        "has_claim_tag": True,
+    },
     events.VISIT_CALLED: {"number": 2},
     events.SHIFT_PAUSED: {},
     events.SHIFT_RESUMED: {},
+    events.VISIT_UNDONE: {"event_id": UUID},
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +20,10 @@ from tests.visit_facts import (
     reported,
     requested,
     resolved,
+    seen_parked,
     taken,
     unclaimed,
+    undone,
 )
 
 BOOTHS = ("herrera", "bolivar")
@@ -33,6 +37,7 @@ LATER_FACTS = st.one_of(
     st.builds(cancelled, STEPS, _place),
     st.builds(taken, STEPS, _place, _place, st.sampled_from(states.MOVE_KINDS)),
     st.builds(parked, STEPS, _lot),
+    st.builds(seen_parked, _lot),
     st.builds(ready, STEPS, _booth),
     st.builds(handed_over, STEPS, _booth, st.sampled_from(states.PROOFS)),
     st.builds(resolved, STEPS, st.sampled_from(tuple(states.CAR)), _place),
@@ -47,7 +52,9 @@ LATER_FACTS = st.one_of(
 @st.composite
 def stories(draw: st.DrawFn) -> list[Fact]:
     """A reception and then anything at all, some of it impossible."""
-    return [received(1), *draw(st.lists(LATER_FACTS, max_size=12))]
+    story = [received(1), *draw(st.lists(LATER_FACTS, max_size=12))]
+    regretted = draw(st.lists(st.sampled_from(story), max_size=3))
+    return [*story, *(undone(draw(STEPS), one) for one in regretted)]
 
 
 @given(stories(), st.randoms(use_true_random=False))
@@ -87,6 +94,42 @@ def test_a_key_has_one_holder_and_a_visit_at_most_one_open_request(story: list[F
     assert (visit.key_holder.id is None) == (visit.key_holder.kind == states.GUEST)
     assert sum(request.status == "open" for request in visit.requests) <= 1
     assert sum(leg.done_at is None for leg in visit.legs[:-1]) == 0
+
+
+@given(stories(), st.data())
+def test_what_is_taken_back_never_was(story: list[Fact], data: st.DataObject) -> None:
+    plain = [fact for fact in story if fact.event.type != events.VISIT_UNDONE]
+    what = data.draw(st.sampled_from(plain))
+    visit, other = fold([*plain, undone(9, what)]), fold([*plain, undone(9, plain[0])])
+    assert visit is not None
+    assert other is not None
+    if what.event.type in states.UNDOABLE:
+        without = fold([*(fact for fact in plain if fact is not what), undone(9, plain[0])])
+        assert visit == without
+    else:
+        assert visit == other
+
+
+@given(st.integers(1, 3), st.data())
+def test_a_key_that_a_lot_saw_before_it_knew_the_car_parks_it_behind_its_drive(
+    asks: int, data: st.DataObject
+) -> None:
+    before = [called(2 + number) for number in range(asks)]
+    drive = taken(2 + asks, "herrera", "norte", "park")
+    after = [requested(3 + asks), ready(4 + asks)]
+    seen = seen_parked("norte")
+    # What the lot has heard of meanwhile makes no difference to what it saw.
+    known = data.draw(st.permutations([received(1), *before, drive, seen, *after]))
+
+    visit = fold(known)
+
+    assert visit is not None
+    assert visit.state == states.READY
+    assert visit.parked_at == datetime.fromisoformat(seen.event.data["seen_at"])
+    assert [leg.to_place_id for leg in visit.legs] == ["norte"]
+    at_rest = fold([fact for fact in known if fact not in after])
+    assert at_rest is not None
+    assert (at_rest.state, at_rest.place_id, at_rest.stall) == (states.PARKED, "norte", "7")
 
 
 @given(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -14,6 +15,7 @@ from babel.messages.pofile import read_po
 import booth_ui
 import reader_agent
 import schemas
+import server
 from booth_ui import ticket_actions
 from booth_ui.card_view import FACT_TYPES, HELD_REASONS, WHYS
 from booth_ui.desk import TRANSLATIONS
@@ -43,7 +45,10 @@ from schemas.problems import HTTP_STATUS
 from schemas.reception import COLOURS, DAMAGES, HANDLING, ZONES
 
 UI = Path(booth_ui.__file__).parent
+SERVER = Path(server.__file__).parent
 KEY = re.compile(r"""["']([a-z][a-z_]*\.[a-z][a-z_]*[a-z])["']""")
+# Files of the cloud that answer a station.
+DOORS = ("station_", "card_keys", "enrol", "photos", "ingest", "lines")
 # What looks like a key and is none: file names and the names of routes.
 NO_KEYS = {
     *("icons.html", "forms.html", "rows.html", "base.html"),
@@ -66,6 +71,8 @@ DYNAMIC = {
     *(f"role.{name}" for name in ROLES),
     *(f"delay.reason_{name}" for name in states.DELAY_REASONS),
     *(f"closing.step_{name}" for name in CLOSING_STEPS),
+    *(f"closing.alone_{name}" for name in states.ALONE_REASONS),
+    *(f"do.undo_{name.partition('.')[2]}" for name in states.UNDOABLE),
     *(f"incident.{part}{name}" for part in ("", "ask_", "next_") for name in states.INCIDENTS),
     *(f"detail.{name}" for names in DETAILS.values() for name in names),
     *(f"settled.{name}" for names in ENDINGS.values() for name in names),
@@ -131,6 +138,7 @@ def named_keys() -> set[str]:
     return {key for key in found - NO_KEYS - ROUTES if not key.endswith((".html", ".json"))}
 
 
+@cache
 def refusals_of(*folders: Path) -> set[str]:
     """Every code that some station code may refuse with."""
     found = set()
@@ -144,6 +152,16 @@ def refusals_of(*folders: Path) -> set[str]:
                     if isinstance(part, ast.Constant) and isinstance(part.value, str)
                 }
     return found & set(HTTP_STATUS)
+
+
+@cache
+def text_of_cloud(*, is_door: bool) -> str:
+    """The cloud's code that stations speak with, or all the rest of it."""
+    return "".join(
+        path.read_text(encoding="utf-8")
+        for path in SERVER.rglob("*.py")
+        if is_door == (path.parent.name == "api" or path.name.startswith(DOORS))
+    )
 
 
 def places_in(words: str) -> set[str]:
@@ -187,7 +205,10 @@ def test_whatever_the_station_refuses_is_said_in_words(language: str) -> None:
     }
     codes |= {"storage_full", "storage_fault", "landline_phone"}
 
-    codes |= set(HTTP_STATUS)
+    # What only the cloud's own pages refuse is said there.
+    of_pages = {code for code in HTTP_STATUS if f'"{code}"' in text_of_cloud(is_door=False)}
+    at_doors = {code for code in HTTP_STATUS if f'"{code}"' in text_of_cloud(is_door=True)}
+    codes |= set(HTTP_STATUS) - (of_pages - at_doors)
     assert {code for code in codes if f"problem.{code}" not in words_of(language)} == set()
 
 

@@ -148,12 +148,38 @@ def test_a_car_that_comes_back_is_known_by_its_plate_without_a_network(
     screen.post("/receive/plate", data={"plate": "ab 1234"})
 
     shown = text_of(screen.get("/receive/phone"))
-    assert "La última vez terminaba en 4567" in shown
+    assert "Usar el mismo número: •••• 4567" in shown
     assert "ya está adentro con el boleto H-0001" in shown
     assert "61234567" not in shown
     assert pressed(screen, "/receive/details") == {"blue", "manual"}
+    # One tap, and the record refers to the number that only the cloud has.
+    assert screen.post("/receive/phone", data={"same_phone": "1"}).location == "/receive/damage"
+    assert "termina en 4567" in text_of(screen.get("/receive/check"))
+    draft = evening.booth.draft()
+    assert draft is not None
+    assert (draft.phone, draft.no_phone, draft.is_whole) == (None, False, False)
+    screen.post("/receive/damage", data={"none": "1"})
+    submit(screen, "/receive/check")
+    before, again = evening.booth._journal.guests.between(1, 99)
+    assert again["phone"] is None
+    assert again["phone_ref"] == before["ref"]
+    assert evening.booth.search("H-0002")[0].has_phone
+
+    evening.tap(KEYS[2])
     screen.post("/receive/plate", data={"plate": "CD5678"})
-    assert "La última vez" not in text_of(screen.get("/receive/phone"))
+    assert "mismo número" not in text_of(screen.get("/receive/phone"))
+    assert screen.post("/receive/phone", data={"same_phone": "1"}).status_code == 422
+
+
+def test_who_agreed_to_nothing_is_asked_for_the_number_anew(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    evening.received(plate="AB1234")
+    evening.tap(KEYS[1])
+    screen.post("/receive/plate", data={"plate": "AB1234"})
+    shown = text_of(screen.get("/receive/phone"))
+    assert "La última vez terminaba en 4567" in shown
+    assert "mismo número" not in shown
 
 
 def test_another_station_knows_the_car_once_it_has_left_but_no_digit_of_the_phone(

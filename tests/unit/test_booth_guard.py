@@ -137,7 +137,7 @@ def test_a_tap_that_opens_a_screen_brings_its_address(evening: Evening) -> None:
     assert message is not None
 
     with create_app(evening.booth).test_request_context(headers={"Accept-Language": "es"}):
-        told = said(message, viewer())
+        told = said(message, viewer(), evening.booth)
 
     assert told["path"] == "/receive"
     assert told["words"] == "Llave K-01 leída. Escriba la placa."

@@ -127,6 +127,21 @@ def test_the_language_of_the_messages_can_be_chosen(screen: FlaskClient, evening
     assert draft.language == "en"
 
 
+def test_the_posted_tariff_can_be_read_in_the_drivers_language(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    assert "/receive/tariff" not in screen.get("/receive/check").text
+    assert "la del letrero" in text_of(screen.get("/receive/tariff"))
+    evening.cloud.post_tariff(es="B/. 0.03 por minuto", en="B/. 0.03 a minute")
+    evening.meet()
+    assert "/receive/tariff" in screen.get("/receive/check").text
+    assert "B/. 0.03 por minuto" in text_of(screen.get("/receive/tariff"))
+    screen.post("/receive/check", data={"driver_language": "en"})
+    assert "B/. 0.03 a minute" in text_of(screen.get("/receive/tariff"))
+
+
 def test_another_claim_tag_can_be_given(screen: FlaskClient, evening: Evening) -> None:
     evening.tap(ANA)
     evening.tap(KEYS[0])

@@ -206,7 +206,7 @@ def test_a_shift_is_closed_step_by_step(screen: FlaskClient, evening: Evening) -
     evening.tap(ANA)
     submit(screen, "/shift/close", do="begin")
     assert "Deben estar 2 llaves" in text_of(screen.get("/shift/close"))
-    refused = submit(screen, "/shift/close", do="close")
+    refused = submit(screen, "/shift/close", do="sign")
     assert "Falta un paso" in text_of(refused)
     submit(screen, "/keys/check", do="begin")
     screen.get("/keys/check")
@@ -221,11 +221,81 @@ def test_a_shift_is_closed_step_by_step(screen: FlaskClient, evening: Evening) -
     for kind, count in (("key", "38"), ("claim", "x"), ("claim", "38")):
         submit(screen, "/shift/close", do="count", kind=kind, count=count)
     assert "2, 2 en bolsa sellada" in text_of(screen.get("/shift/close"))
-    done = submit(screen, "/shift/close", do="close")
+    assert "Cierra una sola persona porque" in text_of(screen.get("/shift/close"))
+    assert submit(screen, "/shift/close", do="alone").status_code == 422
+    done = submit(screen, "/shift/close", do="alone", alone="only_one")
     assert done.location == "/queue"
     assert evening.booth.actor() is None
     evening.tap(ANA)
     assert text_of(screen.get("/queue")).count("NO RECLAMADO") == 2
+
+
+def test_two_sign_where_two_are_at_work(screen: FlaskClient, evening: Evening) -> None:
+    evening.tap(ROSA)
+    evening.tap(ANA)
+    for path, do in (
+        ("/shift/close", "begin"),
+        ("/keys/check", "begin"),
+        ("/keys/check", "finish"),
+    ):
+        submit(screen, path, do=do)
+    for kind in ("key", "claim"):
+        submit(screen, "/shift/close", do="count", kind=kind, count="40")
+    page = text_of(screen.get("/shift/close"))
+    assert "Firman dos" in page
+    assert "Primer conteo" not in page
+    assert "Cierra una sola persona" not in page
+    assert submit(screen, "/shift/close", do="sign").location == "/shift/close"
+    assert "Firmó Ana Ríos" in text_of(screen.get("/shift/close"))
+    assert evening.tap(ROSA).key == "done.closed"
+    assert evening.booth.floor.crew.workers() == []
+
+
+def test_a_mistake_is_undone_on_the_ticket_or_from_the_tap(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    visit_id = evening.received()
+    evening.tap(ROSA)
+    evening.tap(KEYS[0])
+    assert "Deshacer: no salió" in text_of(screen.get(f"/tickets/{visit_id}"))
+    done = submit(screen, f"/tickets/{visit_id}", do="undo")
+    assert done.location == f"/tickets/{visit_id}"
+    assert evening.booth.card(visit_id).state == "at_booth"
+    assert "Deshacer" not in text_of(screen.get(f"/tickets/{visit_id}"))
+
+    evening.tap(KEYS[0])
+    said = evening.booth.floor.taking_back.offered(visit_id)
+    assert said is not None
+    mistake = {"visit": visit_id, "event": said.id}
+    for _ in range(2):
+        assert screen.post("/undo", data=mistake).location == f"/tickets/{visit_id}"
+    assert evening.booth.card(visit_id).state == "at_booth"
+    # From a button too: the toast that says it was done offers to take it back.
+    submit(screen, f"/tickets/{visit_id}", do="take")
+    page = screen.get(f"/tickets/{visit_id}").get_data(as_text=True)
+    token = re.search(r'name="undo" value="([^"]+)"', page)
+    assert token is not None
+    assert screen.post("/undo", data={"undo": token[1]}).location == "/queue"
+    evening.meet()
+    assert evening.booth.card(visit_id).state == evening.lot.card(visit_id).state == "at_booth"
+
+
+def test_a_lot_that_was_cut_off_shows_the_keys_that_wait_for_their_tickets(
+    evening: Evening,
+) -> None:
+    evening.tap(ROSA, evening.lot)
+    lot = client_of(evening.lot)
+    evening.tap(KEYS[3], evening.lot)
+    page = text_of(lot.get("/keys"))
+    assert "Llaves que esperan su boleto 1" in page
+    assert "K-04 puesto 1" in page
+    form = f"/keys/unknown/{KEYS[3]}"
+    assert "Puesto 1 · gancho 1" in text_of(lot.get(form))
+    assert submit(lot, form, pick="9").location == "/keys"
+    assert "puesto 9" in text_of(lot.get("/keys"))
+    assert submit(lot, form, do="forget").location == "/keys"
+    assert "esperan su boleto" not in text_of(lot.get("/keys"))
+    assert lot.get(form).location == "/keys"
 
 
 def test_an_incident_is_told_in_four_touches_and_stays_on_the_ticket(

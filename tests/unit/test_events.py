@@ -131,6 +131,7 @@ def test_every_event_of_a_visit_names_the_visit_and_its_step(kind: str) -> None:
             "photos": [{"sha256": "a" * 64, "bytes": 1, "media_type": "image/jpeg"}]
         },
         events.VISIT_CALLED: {"number": 1},
+        events.VISIT_UNDONE: {"event_id": "01900000-0000-7000-8000-00000000000a"},
         events.VISIT_DELAYED: {"minutes": 10, "reason": "rain"},
         events.VISIT_REPORTED: {
             "kind": "damage",
@@ -140,6 +141,7 @@ def test_every_event_of_a_visit_names_the_visit_and_its_step(kind: str) -> None:
         },
         events.VISIT_UNCLAIMED: {"bag": "41"},
         events.VISIT_TOLD: {"about": "car_ok"},
+        events.VISIT_PAID: {"method": "cash", "cents": 267},
     }.get(kind, {})
     assert read_event({**BODY, "type": kind, "data": data}).visit_id == VISIT
     for change in ({"visit_id": None}, {"step": 0}):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.guest import Guest, GuestSchema, new_salt
@@ -17,6 +19,16 @@ def test_a_record_travels_and_comes_back_whole() -> None:
 def test_a_record_without_a_phone_is_whole_too() -> None:
     guest = Guest(REF, REF, "AB1234", None, "ab" * 16)
     assert GuestSchema().load(guest.to_wire()) == guest
+
+
+def test_a_record_may_refer_to_the_number_of_another_one() -> None:
+    guest = Guest(REF, REF, "AB1234", None, "ab" * 16, REF)
+    assert GuestSchema().load(guest.to_wire()) == guest
+    assert guest.has_phone
+    assert "phone_ref" not in GUEST.to_wire()
+    # The cloud puts the number in; the chain says the reference, before and after.
+    assert replace(guest, phone="+50761234567").digest() == guest.digest()
+    assert guest.digest() != replace(guest, phone_ref=None).digest()
 
 
 def test_the_digest_depends_on_plate_phone_and_salt_and_on_nothing_else() -> None:

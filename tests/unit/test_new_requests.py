@@ -7,6 +7,7 @@ import json
 from flask.testing import FlaskClient
 
 from booth_ui.page import REDRAW_HEADER
+from reader_agent.new_requests import NewRequests
 from tests.booth_client import client_of, text_of
 from tests.booth_evening import ANA, BOOTH, KEYS, ROSA, Evening
 
@@ -29,6 +30,17 @@ def test_a_request_is_new_where_it_is_worked_on_until_somebody_looks(evening: Ev
     evening.booth.cancel_request(visit_id)
     evening.ask_for(visit_id)
     assert evening.lot.floor.requests.count() == 1
+
+
+def test_after_a_restart_only_what_nobody_had_looked_at_is_new(evening: Evening) -> None:
+    first, second = evening.parked(1), evening.parked(2)
+    evening.ask_for(first)
+    evening.lot.floor.requests.look()
+    evening.ask_for(second)
+    again = NewRequests(evening.lot._hands, role="lot")
+    assert again.count() == 1
+    again.look()
+    assert NewRequests(evening.lot._hands, role="lot").count() == 0
 
 
 def test_a_car_that_was_taken_out_or_stands_ready_is_no_news(evening: Evening) -> None:

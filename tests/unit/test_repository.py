@@ -18,7 +18,9 @@ TOP_LEVEL_FILES = {
     "DECISIONS.md",
     "LICENSE",
     "Makefile",
+    "OPERATIONS.md",
     "README.md",
+    "RUNBOOK.md",
     "pyproject.toml",
     "setup.cfg",
 }

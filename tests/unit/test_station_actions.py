@@ -11,6 +11,7 @@ import pytest
 from reader_agent.journal import NewEvent
 from reader_agent.presence import Arrival, Departure
 from schemas import states
+from schemas.hours import PANAMA
 from schemas.phones import normalise_phone
 from schemas.problems import Refusal
 from tests.station_kit import (
@@ -303,6 +304,30 @@ def test_a_closed_booth_is_not_asked_for_cars(kit: StationKit) -> None:
     place = {"id": BOLIVAR, "kind": "booth", "name": "B", "letter": "B", "x_m": 0, "y_m": 0}
     kit.tell(change("place", BOLIVAR, place | {"hooks": 1, "is_open": False, "near": []}))
     visit_id = kit.receive().visit_id
+    assert refusal_of(kit.station.request_car, visit_id, BOLIVAR) == "booth_closed"
+
+
+def test_a_booth_is_asked_for_cars_by_its_hours_but_for_the_one_that_somebody_stands_in(
+    kit: StationKit,
+) -> None:
+    visit_id, now = kit.receive().visit_id, kit.station.now()
+    local = now.astimezone(PANAMA)
+    # From an hour after now, for an hour, on every day.
+    begin, end = ((local + timedelta(hours=ahead)).strftime("%H:%M") for ahead in (1, 2))
+    hours = [{"weekdays": list(range(7)), "from_time": begin, "until_time": end}]
+    for place_id, letter in ((BOLIVAR, "B"), (HERRERA, "H")):
+        place = {"id": place_id, "kind": "booth", "name": letter, "letter": letter, "x_m": 0}
+        kit.tell(change("place", place_id, place | {"y_m": 0, "hooks": 1, "hours": hours}))
+    later = now + timedelta(minutes=90)
+
+    assert refusal_of(kit.station.request_car, visit_id, BOLIVAR) == "booth_closed"
+    assert refusal_of(kit.station.request_car, visit_id, HERRERA, now + timedelta(hours=4)) == (
+        "booth_closed"
+    )
+    kit.station.request_car(visit_id, HERRERA)
+    kit.station.request_car(visit_id, BOLIVAR, later)
+    kit.restart()
+    kit.tap(ANA)
     assert refusal_of(kit.station.request_car, visit_id, BOLIVAR) == "booth_closed"
 
 

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from reader_agent.closing import Closing
 from tests.station_kit import (
     ANA,
     BOLIVAR,
+    CLAIM_1,
     HERRERA,
     KEY_1,
     KEY_2,
     NORTE,
     ROSA,
+    SOFIA,
     StationKit,
     change,
     event_change,
+    ready_car,
     received_data,
     refusal_of,
     visit_change,
@@ -76,6 +80,26 @@ def test_a_break_ends_with_the_next_badge(kit: StationKit) -> None:
     assert kit.types() == ["shift.signed_on", "shift.paused", "shift.resumed"]
 
 
+def test_a_break_that_began_elsewhere_is_seen_here(kit: StationKit) -> None:
+    kit.tap(ROSA)
+    rosa = {"id": "rosa", "name": "Rosa Vega", "roles": ["runner"], "badge_tag": ROSA}
+    crew = kit.station.floor.crew
+    kit.tell(change("person", "rosa", {**rosa, "shift_place_id": BOLIVAR, "is_resting": True}))
+    kit.restart()
+    crew = kit.station.floor.crew
+    (worker,) = crew.workers()
+    assert (worker.is_on_break, worker.place_name) == (True, "Plaza Bolívar")
+    # Back at work there, then here, then nowhere.
+    kit.tell(change("person", "rosa", {**rosa, "shift_place_id": BOLIVAR, "is_resting": False}))
+    assert not crew.workers()[0].is_on_break
+    kit.tell(change("person", "rosa", {**rosa, "shift_place_id": HERRERA, "is_resting": False}))
+    assert crew.workers()[0].place_name is None
+    kit.tap(ROSA)
+    crew.sign_off()
+    kit.tell(change("person", "rosa", {**rosa, "shift_place_id": None, "is_resting": False}))
+    assert crew.workers() == []
+
+
 def test_nobody_rests_or_goes_home_with_a_key_in_hand(kit: StationKit) -> None:
     card = kit.receive(KEY_1)
     kit.tap(ROSA)
@@ -128,7 +152,7 @@ def test_an_evening_of_150_cars_is_closed_in_four_steps(tmp_path: Path) -> None:
     closing = floor.closing
     closing.begin()
     assert closing.state().step == "keys"  # type: ignore[union-attr]
-    assert refusal_of(closing.close) == "closing_open"
+    assert refusal_of(closing.sign) == "closing_open"
 
     floor.key_check.begin()
     kit.station.focus("keys_check")
@@ -140,7 +164,7 @@ def test_an_evening_of_150_cars_is_closed_in_four_steps(tmp_path: Path) -> None:
     state = closing.state()
     assert state is not None
     assert (state.step, len(state.loose)) == ("cars", MANY)
-    assert refusal_of(closing.close) == "closing_open"
+    assert refusal_of(closing.sign) == "closing_open"
     closing.seal_bag(visit_of(1), 41)
     assert closing.state().next_bag == 42  # type: ignore[union-attr]
     assert closing.seal_all(42) == MANY - 1
@@ -155,12 +179,17 @@ def test_an_evening_of_150_cars_is_closed_in_four_steps(tmp_path: Path) -> None:
     closing.count("key", 0)
     assert closing.state().uncounted == ("claim",)  # type: ignore[union-attr]
     closing.count("claim", 2)
-    assert closing.close() == MANY
+    assert refusal_of(closing.sign) == "reason_needed"
+    assert refusal_of(closing.sign, "bored") == "reason_needed"
+    assert closing.sign("only_one") == MANY
     data = next(e["data"] for e in kit.recorded() if e["type"] == "place.closed")
     assert len(data["carried"]) == MANY
     assert data["keys_missing"] == 1
     assert data["tags_counted"] == {"key": 0, "claim": 2}
-    assert data["tags_expected"] == {"key": 0, "claim": 2}
+    assert (data["signed"], data["alone"]) == (["ana"], "only_one")
+    # Nobody had counted this box before.
+    assert data["tags_expected"] == {}
+    assert closing.box() == {"key": 0, "claim": 2}
     assert kit.types().count("visit.unclaimed") == MANY
     assert kit.types()[-1] == "shift.signed_off"
     assert kit.station.actor() is None
@@ -182,7 +211,7 @@ def test_nothing_closes_while_a_car_is_on_the_road_or_in_dispute(kit: StationKit
     state = closing.state()
     assert state is not None
     assert (state.step, state.moving, state.held) == ("cars", (first.code,), (second.code,))
-    assert refusal_of(closing.close) == "closing_open"
+    assert refusal_of(closing.sign) == "closing_open"
     assert refusal_of(closing.seal_bag, first.visit_id, 5) == "wrong_place"
 
 
@@ -197,7 +226,69 @@ def test_cars_may_be_left_to_the_next_shift_but_only_by_saying_so(kit: StationKi
     for kind in ("key", "claim"):
         closing.count(kind, 1)
     assert refusal_of(closing.count, "key", -1) == "bad_choice"
-    assert closing.close() == 1
+    assert closing.sign("only_one") == 1
     (closed,) = [event for event in kit.recorded() if event["type"] == "place.closed"]
     assert closed["data"]["carried"] == [card.visit_id]
     assert closing.state() is None
+
+
+def to_be_signed(kit: StationKit) -> Closing:
+    """A place where everything is done but the signing."""
+    closing = kit.station.floor.closing
+    closing.begin()
+    kit.station.floor.key_check.begin()
+    kit.station.floor.key_check.finish()
+    closing.carry_over()
+    for kind in ("key", "claim"):
+        closing.count(kind, 7)
+    return closing
+
+
+def test_where_two_are_at_work_both_sign_and_the_second_by_badge(kit: StationKit) -> None:
+    kit.tap(ROSA)
+    kit.tap(ANA)
+    closing = to_be_signed(kit)
+    assert refusal_of(closing.sign, "only_one") == "second_badge_needed"
+    assert closing.sign() is None
+    kit.restart()
+    kit.station.focus("closing")
+    # The first badge once more is no second signature.
+    assert kit.tap(ANA).key == "tap.signed_on"
+    assert "place.closed" not in kit.types()
+    kit.station.focus("closing")
+    outcome = kit.tap(ROSA)
+    assert (outcome.key, outcome.event_type) == ("done.closed", "place.closed")
+    (closed,) = [event for event in kit.recorded() if event["type"] == "place.closed"]
+    assert (closed["data"]["signed"], closed["data"]["alone"]) == (["ana", "rosa"], None)
+    assert closed["actor"] == "ana"
+    assert kit.station.floor.crew.workers() == []
+
+
+def test_what_changes_after_a_signature_is_signed_anew(kit: StationKit) -> None:
+    kit.tap(ROSA)
+    kit.tap(ANA)
+    closing = to_be_signed(kit)
+    closing.sign()
+    closing.count("key", 6)
+    assert closing.state().signed == ()  # type: ignore[union-attr]
+    # A supervisor answers alone where the others have left without a word.
+    kit.tap(SOFIA)
+    assert closing.sign("others_left") == 0
+
+
+def test_the_box_of_a_place_is_what_was_counted_less_what_went_out_and_more_by_what_came_back(
+    kit: StationKit,
+) -> None:
+    kit.tap(ANA)
+    to_be_signed(kit).sign("only_one")
+    box = kit.station.floor.closing.box
+    assert box() == {"key": 7, "claim": 7}
+    visit_id = ready_car(kit, CLAIM_1)
+    assert box() == {"key": 6, "claim": 6}
+    kit.tap(KEY_1)
+    assert kit.tap(CLAIM_1).event_type == "visit.handed_over"
+    assert kit.station.card(visit_id).state == "handed_over"
+    assert box() == {"key": 7, "claim": 7}
+    kit.receive(KEY_2, plate="CD5678")
+    kit.restart()
+    assert kit.station.floor.closing.box() == {"key": 6, "claim": 7}

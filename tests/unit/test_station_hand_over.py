@@ -28,6 +28,7 @@ from tests.station_kit import (
 )
 
 VISIT = "01900000-0000-7000-8000-0000000000aa"
+GIVEN = {"proof": "code", "reason": None, "has_claim_tag": True}
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_keys_are_given_back_against_the_code(kit: StationKit) -> None:
     code = code_at(CODE_KEY, kit.station.now())
     card = kit.station.hand_over(visit_id, "code", code=code)
     assert (card.state, card.key_holder_kind) == (states.HANDED_OVER, states.GUEST)
-    assert kit.recorded()[-1]["data"] == {"proof": "code", "reason": None, "opened_by": "key_tag"}
+    assert kit.recorded()[-1]["data"] == {**GIVEN, "opened_by": "key_tag"}
     assert kit.station.queue() == []
 
 

@@ -22,6 +22,7 @@ from tests.station_kit import (
 )
 
 RADIO = "epc:E280689000000001"
+GIVEN = {"proof": "code", "reason": None, "has_claim_tag": True}
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_drivers_code_hands_over_the_car_that_is_on_the_screen(kit: StationKit
     outcome = scan(kit, encode("H-0001", digits_of(kit)))
     assert (outcome.key, outcome.event_type) == ("tap.handed_over", "visit.handed_over")
     data = kit.recorded()[-1]["data"]
-    assert data == {"proof": "code", "reason": None, "opened_by": "key_tag"}
+    assert data == {**GIVEN, "opened_by": "key_tag"}
 
 
 def test_wrong_digits_are_counted_as_typed_ones_are(kit: StationKit) -> None:

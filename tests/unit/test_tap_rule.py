@@ -84,9 +84,14 @@ def test_a_free_key_tag_opens_a_reception_at_a_booth() -> None:
     assert (decision.act, decision.screen) == (Act.OPEN_DRAFT, "receive")
 
 
-def test_a_free_key_tag_is_refused_at_a_lot() -> None:
+def test_the_key_of_a_car_that_a_lot_has_never_heard_of_is_noted_there() -> None:
     decision = decide(AT_LOT)
-    assert (decision.act, decision.key) == (Act.SAY, "tap.tag_free_here")
+    assert (decision.act, decision.key, decision.screen) == (Act.SEE_KEY, "tap.key_seen", "keys")
+    # One that nobody enrolled may be new, but only while the line is down, and only at a lot.
+    stranger = replace(AT_LOT, kind=None)
+    assert decide(stranger).key == "tap.unknown"
+    assert decide(replace(stranger, may_be_new=True)).act is Act.SEE_KEY
+    assert decide(replace(AT_BOOTH, kind=None, may_be_new=True)).key == "tap.unknown"
 
 
 def test_a_car_at_this_kerb_is_taken_to_the_nearest_lot() -> None:

@@ -115,6 +115,19 @@ def test_a_ready_car_that_went_back_to_the_lot_waits_to_be_asked_for_anew() -> N
     assert visit.request is None
 
 
+def test_who_asks_while_the_car_is_taken_back_has_asked_anew() -> None:
+    facts = (*whole_stay()[:6], taken(7, "bolivar", "norte", "park"))
+    visit = _fold(*facts, requested(8, "francia"), parked(9))
+    assert visit.state == states.REQUESTED
+    assert visit.request is not None
+    assert visit.request.booth_id == "francia"
+
+
+def test_a_car_that_is_brought_back_on_the_way_to_the_lot_is_still_asked_for() -> None:
+    facts = (*whole_stay()[:6], taken(7, "bolivar", "norte", "park"))
+    assert _fold(*facts, ready(8), handed_over(9)).state == states.HANDED_OVER
+
+
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
