@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from schemas import events, states
 from schemas.district import BOOTH, LOT
 from schemas.problems import Refusal
+from schemas.visit import fold
 from server import cloud_journal, follow_up, visits
 from server.cloud_journal import Deed
 from server.config import Config
@@ -34,19 +35,21 @@ def request_car(
     """The driver asks for the car at a booth, at a time or (None) as soon as may be.
 
     Asking again for the same thing changes nothing; for another booth or time it replaces
-    the open request until the car has left the lot. Raises `Refusal`.
+    the open request until the car has left the lot. The booth has to be open then. Raises
+    `Refusal`.
     """
     version = next_version(session)
     visit = visits.get_row(session, visit_id)
-    booth = get_booth(session, booth_id)
     request = visits.open_request(session, visit_id)
     if visit.car in _TOO_LATE:
-        if request is not None and request.booth_id == booth.id:
+        if request is not None and request.booth_id == booth_id:
             return visit
         raise Refusal("already_on_its_way" if visit.is_open else "wrong_state")
-    if request is not None and (request.booth_id, request.wanted_at) == (booth.id, wanted_at):
+    is_same = request is not None and (request.booth_id, request.wanted_at) == (booth_id, wanted_at)
+    if is_same and not is_missed(session, visit):
         return visit
     _check_time(config, wanted_at, now)
+    booth = get_booth(session, booth_id, wanted_at or now)
     data: dict[str, object] = {
         "booth_id": booth.id,
         "wanted_at": None if wanted_at is None else wanted_at.isoformat(),
@@ -54,6 +57,15 @@ def request_car(
     }
     deed = Deed(events.VISIT_REQUESTED, visit.id, visit.step + 1, None, data)
     return _do(session, config, key, deed, version, now)
+
+
+def is_missed(session: Session, visit: VisitRow) -> bool:
+    """Whether the open request is for a car that is being taken back, because nobody came."""
+    if visit.car != states.REPARKING:
+        return False
+    facts = visits.load_facts(session.connection(), [visit.id])[visit.id]
+    folded = fold(facts)
+    return folded is not None and folded.request is not None and folded.request.is_missed
 
 
 def cancel_request(

@@ -47,7 +47,7 @@ from server.outbox import (
 from server.sms import gateway as carriers
 from server.sms.gateway import Outcome, Receipts, SMSGateway
 from server.sms.numbers import fault_of
-from server.sms.text import Words, link_to, parts, render
+from server.sms.text import Words, link_to, own_text, parts, render
 
 log = structlog.get_logger()
 
@@ -121,7 +121,7 @@ def send_due(sender: Sender, now: Callable[[], datetime], is_stopping: Callable[
 
 def claim_next(sender: Sender, now: datetime) -> Letter | None:
     """Claim the message that has been due longest; None if there is none to send."""
-    due = (MessageRow.status == QUEUED, MessageRow.not_before <= now, ~_is_in_dispute())
+    due = (MessageRow.status == QUEUED, MessageRow.not_before <= now, ~is_in_dispute())
     # An empty outbox is looked at without taking the lock that writers wait for.
     look = select(MessageRow.id).where(*due).limit(1)
     while sender.database.read(lambda session: session.scalar(look)) is not None:
@@ -195,7 +195,7 @@ def decide(session: Session, message_id: str, action: str, now: datetime) -> Non
     log.info("message_decided", message=message_id, action=action)
 
 
-def _is_in_dispute() -> ColumnElement[bool]:
+def is_in_dispute() -> ColumnElement[bool]:
     """What says where the car is waits while its visit is held: a person may find that it is
     not there."""
     held = select(VisitRow.id).where(or_(VisitRow.tag_shared, VisitRow.state == states.HELD))
@@ -245,7 +245,8 @@ def _examine(session: Session, sender: Sender, row: MessageRow, now: datetime) -
     if words is None:
         return Dropped(row.id, "no_longer_true")
     # In the language that the driver has chosen by now.
-    text = render(sender.catalog, visit.language, row.template, words)
+    own = own_text(session, row.template, visit.language)
+    text = render(sender.catalog, visit.language, row.template, words, own)
     return Letter(row.id, row.tries + 1, guest.phone, text)
 
 

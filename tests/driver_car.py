@@ -61,6 +61,8 @@ class Car:
     plate: str | None = "AB1234"
     open_booths: tuple[str, ...] = ("bolivar", "herrera")
     bill: Bill | None = None
+    called_at: datetime | None = None
+    taken_back_at: datetime | None = None
 
     def at(self, car: str, place_id: str | None = None) -> Car:
         self.visit.car = car
@@ -127,6 +129,8 @@ class Car:
             zone=PANAMA,
             by_tap=by_tap,
             bill=self.bill,
+            called_at=self.called_at,
+            taken_back_at=self.taken_back_at,
         )
         return make_page(stay, Reader(CATALOG, language, now, 24 * 3600))
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from server.driver import own, photos, record, routes, saying, sheets, tap
+from server.driver import description, own, photos, record, routes, saying, sheets, tap
 from server.driver.blueprint import blueprint
 
-__all__ = ["blueprint", "own", "photos", "record", "routes", "saying", "sheets", "tap"]
+__all__ = [
+    "blueprint",
+    "description",
+    "own",
+    "photos",
+    "record",
+    "routes",
+    "saying",
+    "sheets",
+    "tap",
+]

@@ -13,7 +13,7 @@ from schemas.photo import JPEG
 from schemas.problems import Refusal
 from server import clock
 from server.app import refuse_foreign_origin, services
-from server.district import booths
+from server.district import open_booths
 from server.driver import tongue, tries
 from server.driver.reader import Reader
 
@@ -79,17 +79,18 @@ def tap_again() -> Response:
 def _gone(key: str, status: int) -> Response:
     """A page that says why there is no ticket here, and where help is."""
     found = services()
-    open_booths: list[str] = []
+    names: list[str] = []
+    now = clock.now()
     if status < 500:
-        rows = found.database.read(booths)
-        open_booths = [booth.name for booth in rows if booth.is_open]
+        rows = found.database.read(lambda session: open_booths(session, now))
+        names = [booth.name for booth in rows]
     language = tongue.pick(None)
-    reader = Reader(found.catalog, language, clock.now(), 0)
+    reader = Reader(found.catalog, language, now, 0)
     body = render_template(
         "driver/gone.html",
         key=key,
         say=reader.say,
-        booths=open_booths,
+        booths=names,
         language=language,
         help_phone=found.config.help_phone,
         nonce=nonce(),

@@ -10,12 +10,13 @@ from itertools import pairwise
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from schemas import events
+from schemas import events, states
 from schemas.chain import ChainError, unseal
 from server.models import DaySpanRow, EventRow, PersonRow, TagRow, VisitRow
 
 _BADGE_DIGITS = 4
-# What a driver is shown of the chain; the rest is in the record, and counted here.
+# What a driver is shown of the chain; the rest is in the record, and counted here. So is what staff
+# took back: it never was.
 SHOWN = (
     events.VISIT_RECEIVED,
     events.VISIT_PHOTOGRAPHED,
@@ -84,8 +85,16 @@ def custody_of(session: Session, visit: VisitRow) -> Custody:
         and all(after == before + 1 for before, after in pairwise(steps))
         and _follows(read)
     )
+    undone = {
+        _data(body).get("event_id") for row, body, _ in read if row.type == events.VISIT_UNDONE
+    }
+    shown = {
+        number
+        for number, (row, _, _) in enumerate(read, start=1)
+        if row.type in SHOWN and not (row.type in states.UNDOABLE and row.event_id in undone)
+    }
     return Custody(
-        links=[link for link in links if link.type in SHOWN],
+        links=[link for link in links if link.number in shown],
         count=len(links),
         is_whole=is_whole,
         sealed=sum(_is_sealed(session, row) for row in rows),

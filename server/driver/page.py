@@ -61,11 +61,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What the stay costs so far, and how that came about."""
+    """What the stay costs so far, how that came about, and what of it was paid."""
 
     label: str
     total: str
     how: str
+    paid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,13 @@ def make_page(
         received_by=None
         if stay.received_badge is None
         else reader.say("received_by", badge=stay.received_badge),
-        bill=None if stay.bill is None else _sum(stay.bill, reader),
+        bill=None if stay.bill is None else _sum(stay.bill, stay.paid_cents, reader),
         after=None if stay.is_shared else make_after(stay, reader, claim_window_s),
         is_shared=stay.is_shared,
     )
 
 
-def _sum(bill: Bill, reader: Reader) -> Sum:
+def _sum(bill: Bill, paid_cents: int, reader: Reader) -> Sum:
     say, prices = reader.say, bill.tariff
     label = say("bill.over" if bill.is_over else "bill.so_far")
     if not bill.price_cents:
@@ -150,7 +151,8 @@ def _sum(bill: Bill, reader: Reader) -> Sum:
         how = say("bill.most", how=how, most=money(prices.most_cents))
     if bill.tax_cents:
         how = say("bill.tax", how=how, percent=prices.tax_percent, tax=money(bill.tax_cents))
-    return Sum(label, money(bill.total_cents), how)
+    paid = say("bill.paid", paid=money(paid_cents)) if paid_cents > 0 else None
+    return Sum(label, money(bill.total_cents), how, paid)
 
 
 def _tone(stay: Stay, now: datetime) -> str:
@@ -190,10 +192,22 @@ def _headline(stay: Stay, tone: str, reader: Reader) -> tuple[str, str | None]:
         assert visit.handed_over_at is not None
         time = _clock(stay, reader, visit.handed_over_at)
         return say("state.over", time=time), say("state.over.detail")
+    if stay.unclaimed_at is not None and tone in (READY, CALM):
+        time = reader.time(stay.unclaimed_at, stay.zone)
+        place = _name(stay, visit.place_id)
+        return say("state.unclaimed"), say("state.unclaimed.detail", time=time, place=place)
     if tone == READY:
-        return say("state.ready", booth=_name(stay, visit.place_id)), None
+        detail = None
+        if stay.called_at is not None:
+            detail = say("state.called", time=_clock(stay, reader, stay.called_at))
+        return say("state.ready", booth=_name(stay, visit.place_id)), detail
     if tone == HELD:
         return say("state.held"), say("state.held.detail")
+    if tone == CALM and stay.taken_back_at is not None:
+        key = "state.going_back" if visit.car == states.REPARKING else "state.taken_back"
+        time = _clock(stay, reader, stay.taken_back_at)
+        again = "" if stay.bill is None else f" {say('bill.again')}"
+        return say(key), say("state.taken_back.detail", time=time) + again
     if tone == CALM:
         moving = visit.car in (states.TO_LOT, states.REPARKING)
         key = "to_lot" if moving else visit.car
@@ -259,6 +273,8 @@ def _steps(stay: Stay, reader: Reader) -> tuple[Step, ...]:
             told.append((reader.say("step.parked.at", place=_lot(stay)), visit.parked_at))
         elif asked is None and not is_back and drive is None:
             told.append((reader.say("step.parked"), None))
+        if stay.taken_back_at is not None:
+            told.append((reader.say("step.taken_back"), stay.taken_back_at))
         told += _way_back(stay, asked, drive, is_back, reader)
     current = max(index for index, (_, at) in enumerate(told) if at is not None)
     return tuple(
@@ -284,6 +300,8 @@ def _way_back(
         told.append((reader.say("step.ready.at", place=_name(stay, visit.place_id)), ready_at))
     else:
         told.append((reader.say("step.ready"), None))
+    if stay.called_at is not None:
+        told.append((reader.say("step.called"), stay.called_at))
     told.append((reader.say("step.over"), visit.handed_over_at))
     return [step for step in told if step[1] is not None or visit.car != states.HANDED_OVER]
 

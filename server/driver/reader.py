@@ -10,7 +10,7 @@ from schemas.catalog import Catalog
 from schemas.problems import Refusal
 from server.local_time import clock_text
 
-# Refusals that the page has words for; any other is told as `problem.other`.
+# What the page has words for; anything else is told as `problem.other`.
 _TOLD = (
     "already_on_its_way",
     "booth_closed",
@@ -20,6 +20,7 @@ _TOLD = (
     "wrong_state",
     "reason_needed",
     "bad_photo",
+    "photo_heic",
     "photo_too_large",
     "too_many_photos",
     "too_many_tries",
@@ -42,8 +43,12 @@ class Reader:
 
     def problem(self, refusal: Refusal) -> str:
         """Why something was not done."""
-        key = refusal.code if refusal.code in _TOLD else "other"
-        return self.say(f"problem.{key}", **refusal.context)
+        return self.fault(refusal.code, **refusal.context)
+
+    def fault(self, code: str, **context: object) -> str:
+        """The words for the code of a refusal, or of what was not kept of a form."""
+        key = code if code in _TOLD else "other"
+        return self.say(f"problem.{key}", **context)
 
     def time(self, at: datetime, zone: ZoneInfo) -> str:
         """The time of day; with the day itself where that is not today."""

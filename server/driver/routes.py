@@ -13,11 +13,13 @@ from schemas.problems import Refusal
 from server import clock
 from server.app import services
 from server.driver import said, tongue
+from server.driver.asking import hours_text
 from server.driver.blueprint import CARD, blueprint, nonce
 from server.driver.page import make_page
 from server.driver.qr import qr_svg
+from server.driver.reader import Reader
 from server.driver.said import Teller
-from server.driver.stay import district_zone, find_stay
+from server.driver.stay import Stay, district_zone, find_stay
 from server.driver.tap import held_token
 from server.driver.times import LATER, read_time
 from server.driver.visitor import back_to, field, reader_of, tell, visit_behind
@@ -111,7 +113,7 @@ def page(token: str, refusal: Refusal | None, chosen: tuple[str, str] | None = N
         page=made,
         say=reader.say,
         qr=None if made.handover_qr is None else qr_svg(made.handover_qr),
-        problem=None if refusal is None else reader.problem(refusal),
+        problem=None if refusal is None else _problem(refusal, stay, reader, chosen),
         updated=updated,
         is_own=not by_tap and not stay.is_shared,
         is_over=not stay.visit.is_open,
@@ -129,3 +131,13 @@ def page(token: str, refusal: Refusal | None, chosen: tuple[str, str] | None = N
         response.set_etag(made.tag, weak=True)
         response.make_conditional(request)
     return response
+
+
+def _problem(refusal: Refusal, stay: Stay, reader: Reader, chosen: tuple[str, str] | None) -> str:
+    """What was refused in words; of a booth that is closed also when it is open."""
+    words = reader.problem(refusal)
+    booth = None if chosen is None else stay.places.get(chosen[0])
+    if refusal.code != "booth_closed" or booth is None or not booth.is_open:
+        return words
+    hours = hours_text(reader, booth, stay.zone)
+    return words if hours is None else f"{words} {booth.name}: {hours}."

@@ -28,6 +28,7 @@ from server.master_key import MasterKey
 from server.models import DriverNoteRow, EventRow, PhotoRow, VisitRow
 
 _PURPOSE = "driver-note"
+_WORDS_MIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,9 @@ def report_problem(teller: Teller, words: str, photos: Sequence[PhotoRef]) -> No
 
     Raises `Refusal`: `reason_needed`, `too_many_tries` after `driver_reports_max`.
     """
-    words = words.strip()
-    if len(words) < 3 and not photos:
+    if says_nothing(words) and not photos:
         raise Refusal("reason_needed")
+    words = words.strip()
     version, visit = _begin_after(teller)
     known = [one for one in said_of(teller.session, visit.id) if one.about == driver_words.PROBLEM]
     told = words[: teller.config.driver_note_chars]
@@ -148,6 +149,11 @@ def report_problem(teller: Teller, words: str, photos: Sequence[PhotoRef]) -> No
             media_type=photo.media_type,
             state=AWAITED,
         )
+
+
+def says_nothing(words: str) -> bool:
+    """Whether so few letters are no report by themselves."""
+    return len(words.strip()) < _WORDS_MIN
 
 
 def photos_are_kept(teller: Teller, photos: Sequence[PhotoRef]) -> None:

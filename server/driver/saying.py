@@ -1,27 +1,25 @@
 """The forms for what a driver says once the car is back, and the page on which a problem is told.
 
-Photos of a problem come with its form, without script. Only the picture is kept of each: cameras
-write more into a file than one wants to tell.
+Photos of a problem come with its form, without script too. With it the phone makes them smaller
+first, and JPEGs of what this server does not know.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flask import Response, request
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.driver_words import PHOTOS_MAX, PROBLEM
-from schemas.jpeg import JPEGError, only_picture
-from schemas.photo import PhotoRef
 from schemas.problems import Refusal
 from server import clock
 from server.app import photo_store, services
 from server.driver import said
 from server.driver.blueprint import blueprint
+from server.driver.form_photos import PHOTO_TOO_LARGE, Taken, read_photos
 from server.driver.reader import Reader
 from server.driver.routes import page
 from server.driver.stay import district_zone
@@ -30,14 +28,6 @@ from server.models import VisitRow
 from server.photo_store import Photo
 
 _BLOCK_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A photo that came with a form."""
-
-    ref: PhotoRef
-    content: bytes
 
 
 @blueprint.post("/<token>/fine")
@@ -65,12 +55,13 @@ def rating(token: str) -> AnyResponse:
 @blueprint.get("/<token>/problem")
 def problem_page(token: str) -> Response:
     """Where a problem is told, and what was told before."""
-    return _problem_page(token, None)
+    return _problem_page(token)
 
 
 @blueprint.post("/<token>/problem")
 def problem(token: str) -> AnyResponse:
-    """Tell a problem: `words`, and `photo` some times."""
+    """Tell a problem: `words`, and `photo` some times. What can be kept of it is kept, also where
+    a photo cannot: nobody has to begin anew for that."""
     found, now = services(), clock.now()
     # Before the body is read: a stranger's photos are not even looked at.
     visit_id = found.database.read(lambda session: visit_behind(session, token, now).id)
@@ -80,41 +71,34 @@ def problem(token: str) -> AnyResponse:
     # The parser counts what it holds of a file at once, too.
     request.max_form_memory_size = found.config.form_bytes_max + _BLOCK_BYTES
     try:
-        words, taken = field("words"), _photos(found.config.driver_photo_bytes_max)
-        refs = [one.ref for one in taken]
-        tell(token, lambda teller: said.report_problem(teller, words, refs))
-        _keep(visit_id, taken)
-        tell(token, lambda teller: said.photos_are_kept(teller, refs))
+        words = field("words")
+        photos = read_photos(request.files.getlist("photo"), found.config.driver_photo_bytes_max)
+    except RequestEntityTooLarge:
+        return _problem_page(token, [PHOTO_TOO_LARGE], 413)
+    try:
+        if not (photos.faults and not photos.taken and said.says_nothing(words)):
+            tell(token, lambda teller: said.report_problem(teller, words, photos.refs))
+            _keep(visit_id, photos.taken)
+            tell(token, lambda teller: said.photos_are_kept(teller, photos.refs))
+            words = ""
     except Refusal as refusal:
-        return _problem_page(token, refusal)
+        return _problem_page(token, [refusal.code], refusal.status, words)
+    if photos.faults:
+        return _problem_page(token, photos.faults, 422, words)
     return back_to(token, "problem_page")
 
 
-def _photos(bytes_max: int) -> Sequence[_Taken]:
-    files = [file for file in request.files.getlist("photo") if file.filename]
-    if len(files) > PHOTOS_MAX:
-        raise Refusal("too_many_photos", limit=PHOTOS_MAX)
-    taken = {}
-    for file in files:
-        content = file.stream.read(bytes_max + 1)
-        if len(content) > bytes_max:
-            raise Refusal("photo_too_large", limit=bytes_max)
-        try:
-            content = only_picture(content).content
-        except JPEGError:
-            raise Refusal("bad_photo") from None
-        sha256 = hashlib.sha256(content).hexdigest()
-        taken[sha256] = _Taken(PhotoRef(sha256, len(content)), content)
-    return list(taken.values())
-
-
-def _keep(visit_id: str, taken: Sequence[_Taken]) -> None:
+def _keep(visit_id: str, taken: Sequence[Taken]) -> None:
     store = photo_store()
     for one in taken:
         store.keep(Photo(visit_id, one.ref.sha256, one.ref.size_bytes), one.content)
 
 
-def _problem_page(token: str, refusal: Refusal | None) -> Response:
+def _problem_page(
+    token: str, faults: Sequence[str] = (), status: int = 200, words: str = ""
+) -> Response:
+    """`faults`: what was not kept of a form, as keys of words; `words`: what is still to be
+    sent."""
     found = services()
 
     def read(session: Session, visit: VisitRow, reader: Reader) -> dict[str, object]:
@@ -132,9 +116,13 @@ def _problem_page(token: str, refusal: Refusal | None) -> Response:
         return {
             "told": told,
             "can_tell": not visit.is_open and len(told) < found.config.driver_reports_max,
-            "words": field("words") if refusal is not None else "",
+            "faults": [reader.fault(fault, limit=PHOTOS_MAX) for fault in faults],
+            "words": words,
             "words_max": found.config.driver_note_chars,
             "photos_max": PHOTOS_MAX,
+            "photo_bytes_max": found.config.driver_photo_bytes_max,
         }
 
-    return sheet(token, "problem", read, problem=refusal)
+    response = sheet(token, "problem", read)
+    response.status_code = status
+    return response

@@ -3,6 +3,8 @@ and the receipt."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,10 +14,12 @@ from server import clock
 from server.app import services
 from server.driver.blueprint import CARD, blueprint
 from server.driver.custody import custody_of
+from server.driver.pauses import paused
 from server.driver.reader import Reader
 from server.driver.stay import bill_of, district_zone, last_request
 from server.driver.visitor import sheet
 from server.models import PlaceRow, VisitRow
+from server.payments import paid_cents, payments_of
 from server.tariff import money
 
 
@@ -37,20 +41,26 @@ def custody(token: str) -> Response:
 
 @blueprint.get("/<token>/receipt")
 def receipt(token: str) -> Response:
-    """What was paid for, with its arithmetic; `Refusal("wrong_state")` before the hand-over."""
+    """What it cost with its arithmetic, and what was paid; `Refusal("wrong_state")` before the
+    hand-over."""
     found, now = services(), clock.now()
 
     def read(session: Session, visit: VisitRow, reader: Reader) -> dict[str, object]:
         if visit.handed_over_at is None or visit.is_open:
             raise Refusal("wrong_state")
         zone, request = district_zone(session), last_request(session, visit)
-        names = _names(session)
+        names, bill = _names(session), bill_of(session, found.config, visit, request, now)
+        payments = payments_of(session, visit.id)
         return {
             "visit": visit,
             "asked_at": None if request is None else request.wanted_at or request.made_at,
             "received_in": names.get(visit.booth_id, visit.booth_id),
             "returned_in": names.get(visit.place_id, visit.place_id),
-            "bill": bill_of(found.config, visit, request, now),
+            "bill": bill,
+            "paused_min": paused(session, visit) // timedelta(minutes=1),
+            "payments": payments,
+            "due_cents": (0 if bill is None else bill.total_cents) - paid_cents(payments),
+            "fiscal": [payment.fiscal for payment in payments if payment.fiscal],
             "money": money,
             "time": lambda at: reader.time(at, zone),
         }

@@ -24,6 +24,7 @@ from server.models import (
     RequestRow,
     VisitRow,
 )
+from server.payments import payments_of
 
 FORMAT = "valet-driver-data"
 VERSION = 1
@@ -35,7 +36,7 @@ def takeout(
     """One JSON document. Times are UTC, money is in cents."""
     guest = guests.load(session, key, visit.guest_ref)
     request = last_request(session, visit)
-    bill = bill_of(config, visit, request, now)
+    bill = bill_of(session, config, visit, request, now)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -85,6 +86,10 @@ def takeout(
         "photos": [
             {"sha256": row.sha256, "bytes": row.size_bytes, "state": row.state}
             for row in _of(session, PhotoRow, visit, PhotoRow.event_id)
+        ],
+        "payments": [
+            {"at": _time(one.at), "method": one.method, "cents": one.cents, "fiscal": one.fiscal}
+            for one in payments_of(session, visit.id)
         ],
         "said": _said(session, key, visit),
         "looks": [

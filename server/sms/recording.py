@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class RecordingGateway:
         descriptor = os.open(self.file, flags, _OWNER_ONLY)
         try:
             os.fchmod(descriptor, _OWNER_ONLY)
+            # Not while `forget` writes the file anew.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             # One write to an appending descriptor: lines of several workers never mix.
             os.write(descriptor, line.encode())
         finally:
@@ -51,3 +54,22 @@ def read_recorded(file: Path) -> Sequence[Recorded]:
     except FileNotFoundError:
         return []
     return [Recorded(**json.loads(line)) for line in lines]
+
+
+def forget(file: Path, references: Collection[str]) -> int:
+    """Take these messages out of the file; how many were in it."""
+    try:
+        descriptor = os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        return 0
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        lines = opened.readlines()
+        kept = [line for line in lines if json.loads(line)["reference"] not in references]
+        if len(kept) < len(lines):
+            opened.seek(0)
+            opened.writelines(kept)
+            opened.truncate()
+            opened.flush()
+            os.fsync(opened.fileno())
+    return len(lines) - len(kept)

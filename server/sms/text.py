@@ -10,7 +10,10 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from schemas.catalog import Catalog
+from server.models import MessageTextRow
 
 GSM_7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -21,7 +24,7 @@ ONE_PART = 160
 _JOINED = 153
 _UCS2_ONE_PART = 70
 _UCS2_JOINED = 67
-_BOOTH_CHARS_MIN = 8
+BOOTH_CHARS_MIN = 8
 _LOOKS_ALIKE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "."})
 
 
@@ -40,26 +43,31 @@ def link_to(public_url: str, token: str) -> str:
     return f"{public_url}/t/{token}"
 
 
-def render(catalog: Catalog, language: str, template: str, words: Words) -> str:
-    """The text of a template. A booth's name that is too long for one part is cut short."""
-    text = _filled(catalog, language, template, words, words.booth)
-    excess = septets(text) - ONE_PART
+def own_text(session: Session, template: str, language: str) -> str | None:
+    """The district's own words for a template, with its places still open; None if it has none."""
+    row = session.get(MessageTextRow, (template, language))
+    return None if row is None else row.text
+
+
+def render(
+    catalog: Catalog, language: str, template: str, words: Words, own: str | None = None
+) -> str:
+    """The text of a template; `own`: in the district's own words."""
+    return fill(catalog.text(language, f"sms.{template}") if own is None else own, words)
+
+
+def fill(text: str, words: Words) -> str:
+    """A text with its places filled. A booth's name that is too long for one part is cut short."""
+    filled = _filled(text, words, words.booth)
+    excess = septets(filled) - ONE_PART
     if excess <= 0:
-        return text
-    short = words.booth[: max(_BOOTH_CHARS_MIN, len(words.booth) - excess)].rstrip()
-    return _filled(catalog, language, template, words, short)
+        return filled
+    short = words.booth[: max(BOOTH_CHARS_MIN, len(words.booth) - excess)].rstrip()
+    return _filled(text, words, short)
 
 
-def _filled(catalog: Catalog, language: str, template: str, words: Words, booth: str) -> str:
-    text = catalog.text(
-        language,
-        f"sms.{template}",
-        code=words.code,
-        booth=booth,
-        time=words.time,
-        link=words.link,
-    )
-    return to_gsm_7(text)
+def _filled(text: str, words: Words, booth: str) -> str:
+    return to_gsm_7(text.format(code=words.code, booth=booth, time=words.time, link=words.link))
 
 
 def to_gsm_7(text: str) -> str:

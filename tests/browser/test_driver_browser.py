@@ -10,7 +10,12 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Request, expect
+from sqlalchemy.orm import Session
 
+from schemas.events import VISIT_CALLED
+from schemas.hours import Hours
+from schemas.states import PARK
+from server.models import PlaceRow
 from tests.browser.accessibility import violations
 from tests.driver_street import Street, too_small
 from tests.visit_story import Story, StoryVisit
@@ -47,6 +52,31 @@ def ready(story: Story) -> StoryVisit:
     return asked(story).take("francia").ready()
 
 
+def called(story: Story) -> StoryVisit:
+    visit = ready(story)
+    story.tell("francia", VISIT_CALLED, None, visit, {"number": 1})
+    return visit
+
+
+def taken_back(story: Story) -> StoryVisit:
+    visit = called(story).take("lote-norte", move=PARK)
+    story.wait(minutes=6)
+    visit.park()
+    open_from(story, bolivar=("21:00", "02:00"), francia=("18:00", "20:45"))
+    return visit
+
+
+def open_from(story: Story, **hours: tuple[str, str]) -> None:
+    """Give booths hours that are the same on every day."""
+
+    def work(session: Session) -> None:
+        for booth_id, (from_time, until_time) in hours.items():
+            place = session.get_one(PlaceRow, booth_id)
+            place.hours = (Hours(tuple(range(7)), from_time, until_time),)
+
+    story.database.write(work)
+
+
 def over(story: Story) -> StoryVisit:
     return ready(story).hand_over()
 
@@ -55,7 +85,7 @@ def held(story: Story) -> StoryVisit:
     return ready(story).ready("bolivar")
 
 
-STATES = (received, parked, asked, late, ready, over, held)
+STATES = (received, taken_back, asked, late, called, over, held)
 
 
 @pytest.mark.parametrize("make", STATES, ids=lambda make: str(make.__name__))
@@ -196,6 +226,23 @@ def test_a_form_that_is_being_filled_is_left_alone(street: Street) -> None:
     expect(page.get_by_label("Plaza de Francia")).to_be_checked()
 
 
+def test_a_booth_cannot_be_chosen_for_a_time_at_which_it_is_shut(street: Street) -> None:
+    visit = parked(street.story)
+    open_from(street.story, bolivar=("21:00", "02:00"), francia=("18:00", "20:45"))
+    page = street.phone()
+    page.goto(street.link(visit))
+    bolivar, francia = page.get_by_label("Plaza Bolívar"), page.get_by_label("Plaza de Francia")
+    expect(bolivar).to_be_disabled()
+    expect(francia).to_be_enabled()
+    francia.check()
+    page.get_by_label("¿Cuándo?").select_option("21:00")
+    expect(francia).to_be_disabled()
+    expect(francia).not_to_be_checked()
+    bolivar.check()
+    page.get_by_role("button", name="Pedir mi carro").click()
+    expect(page.get_by_text("Se lo llevamos a Plaza Bolívar para las 9:00 p. m.")).to_be_visible()
+
+
 def test_a_form_that_can_no_longer_be_sent_goes_away(street: Street) -> None:
     visit = asked(street.story)
     page = street.phone()
@@ -230,6 +277,7 @@ def test_a_page_without_signal_says_how_old_it_is_and_recovers(street: Street) -
     for _ in range(8):
         page.clock.run_for(30_000)
     expect(page.locator(".window")).to_be_hidden()
+    expect(page.get_by_text("Sin dato reciente")).to_be_visible()
 
     page.context.set_offline(False)
     with page.expect_response(street.link(visit)):

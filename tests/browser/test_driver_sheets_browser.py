@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import zlib
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
+from schemas.jpeg import only_picture
 from tests.browser.accessibility import violations
 from tests.driver_street import Street, too_small
 from tests.visit_story import StoryVisit
@@ -55,6 +57,44 @@ def test_the_whole_way_after_the_car_is_back(street: Street, javascript: bool) -
     page.get_by_label("Sí, quiero borrar mis datos").check()
     page.get_by_role("button", name="Borrar mis datos").click()
     expect(page.get_by_text("Sus datos se borraron.")).to_be_visible()
+
+
+def png(width: int, height: int, text: bytes) -> bytes:
+    """A picture of one colour with words beside it (ISO/IEC 15948)."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = zlib.crc32(kind + body).to_bytes(4, "big")
+        return len(body).to_bytes(4, "big") + kind + body + check
+
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    rows = zlib.compress((b"\0" + b"\x20\x60\xa0" * width) * height)
+    parts = ((b"IHDR", size + b"\x08\2\0\0\0"), (b"tEXt", text), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in parts)
+
+
+def test_photos_are_made_smaller_on_the_phone_and_one_it_cannot_open_is_told(
+    street: Street,
+) -> None:
+    visit = over(street)
+    page = street.phone()
+    page.goto(street.link(visit, "/problem"))
+    page.get_by_label("¿Qué pasó?").fill("Golpe en la puerta")
+    shot = png(2600, 1300, b"Comment\0GPS 8.95 N 79.53 W")
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    photos: list[FilePayload] = [
+        {"name": "a.png", "mimeType": "image/png", "buffer": shot},
+        {"name": "b.heic", "mimeType": "image/heic", "buffer": heic},
+    ]
+    page.get_by_label("Fotos (hasta 4)").set_input_files(photos)
+    expect(page.locator("#shrunk")).to_contain_text("Su teléfono no pudo abrir una foto")
+    expect(page.locator("#shrunk")).to_contain_text("Listas: 1")
+    page.get_by_role("button", name="Enviar el aviso").click()
+    expect(page.get_by_text("Golpe en la puerta")).to_be_visible()
+    expect(page.get_by_text("Fotos en este aviso: 1")).to_be_visible()
+    page.goto(street.link(visit, "/photos"))
+    source = page.locator("figure img").get_attribute("src")
+    kept = only_picture(page.request.get(f"{street.base}{source}").body())
+    assert (kept.width, kept.height) == (2048, 1024)
 
 
 def test_a_link_is_shared_opened_and_withdrawn(street: Street) -> None:

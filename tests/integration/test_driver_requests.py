@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from schemas.hours import Hours
 from server.models import EventRow, PlaceRow
 from tests.driver_phone import ask, dump, headline, link, open_requests
-from tests.visit_story import Story
+from tests.visit_story import VALET, Story
 
 pytest_plugins = ("tests.driver_stage",)
 
@@ -47,7 +48,15 @@ def test_asking_again_changes_booth_and_cancelling_takes_it_back(
     for _ in range(2):
         assert driver.post(link(visit, "/cancel")).status_code == 303
     assert open_requests(story) == []
-    assert headline(driver.get(link(visit))) == "Recibimos su carro"
+    page = driver.get(link(visit))
+    assert headline(page) == "Recibimos su carro"
+    assert "Canceló el pedido para Plaza Bolívar." in page.text
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', page.text))
+    driver.post(link(visit, "/request"), data=hidden)
+    assert [request.booth_id for request in open_requests(story)] == ["bolivar"]
+    driver.post(link(visit, "/cancel"))
+    story.wait(seconds=61)
+    assert "Canceló el pedido" not in driver.get(link(visit)).text
 
 
 def test_four_equal_requests_at_once_make_one(story: Story, app: Flask) -> None:
@@ -188,6 +197,73 @@ def test_with_all_booths_closed_the_page_says_whom_to_talk_to(
     assert "Plaza Bolívar está cerrada" in refused.text
 
 
+def open_from(story: Story, **hours: tuple[str, str]) -> None:
+    """Give booths hours that are the same on every day."""
+
+    def work(session: Session) -> None:
+        for booth_id, (from_time, until_time) in hours.items():
+            session.get_one(PlaceRow, booth_id).hours = (
+                Hours(tuple(range(7)), from_time, until_time),
+            )
+
+    story.database.write(work)
+
+
+def test_a_booth_is_asked_for_only_at_a_time_at_which_it_is_open(
+    story: Story, driver: FlaskClient
+) -> None:
+    visit = story.receive("herrera")
+    open_from(story, bolivar=("21:00", "23:00"), francia=("18:00", "20:30"))
+    page = driver.get(link(visit)).text.replace("\u00a0", " ")
+    assert "Abre a las 9:00 p. m." in page
+    assert "Abierta hasta las 8:30 p. m." in page
+    labels = r'data-shut=" ([^"]+) "><input type="radio" name="booth_id" value="(\w+)"'
+    shut = dict(re.findall(labels, page))
+    assert {booth: times.split()[0] for times, booth in shut.items()} == {
+        "bolivar": "now",
+        "francia": "20:30",
+    }
+
+    for booth_id, when, words in (
+        ("bolivar", "now", "Plaza Bolívar: Abre a las 9:00 p. m."),
+        ("francia", "20:45", "Plaza de Francia: Abierta hasta las 8:30 p. m."),
+        ("bolivar", "23:00", "Plaza Bolívar: Abre a las 9:00 p. m."),
+    ):
+        refused = ask(driver, visit, booth_id, when)
+        assert refused.status_code == 409
+        assert "cerrada a esa hora. Escoja otra caseta u otra hora. " + words in (
+            refused.text.replace("\u00a0", " ")
+        )
+    assert open_requests(story) == []
+    assert ask(driver, visit, "bolivar", "21:00").status_code == 303
+    assert ask(driver, visit, "francia", "now").status_code == 303
+    story.wait(minutes=40)
+    # Francia is shut by now; what was asked for while it was open stands.
+    assert ask(driver, visit, "francia", "now").status_code == 303
+    assert [request.booth_id for request in open_requests(story)] == ["francia"]
+
+
+def test_while_all_booths_are_shut_the_page_says_which_opens_first_and_can_be_booked(
+    story: Story, driver: FlaskClient
+) -> None:
+    visit = story.receive("herrera")
+    open_from(
+        story,
+        bolivar=("22:00", "23:00"),
+        francia=("21:30", "23:00"),
+        herrera=("05:00", "06:00"),
+    )
+    page = driver.get(link(visit)).text.replace("\u00a0", " ")
+
+    assert "Primero abre Plaza de Francia: 9:30 p. m." in page
+    assert 'value="now"' not in page
+    assert 'value="later"' in page
+    assert '<option value="21:30" selected>' in page
+    assert ask(driver, visit, "francia", "now").status_code == 409
+    assert ask(driver, visit, "francia", "21:30").status_code == 303
+    assert "Plaza Bolívar" not in driver.get("/t/unknown").text
+
+
 def test_the_line_counts_who_asked_earlier(story: Story, driver: FlaskClient) -> None:
     visits = [story.receive("herrera") for _ in range(3)]
     for visit in visits:
@@ -200,3 +276,65 @@ def test_the_line_counts_who_asked_earlier(story: Story, driver: FlaskClient) ->
     assert "fila" not in driver.get(link(late)).text
     visits[0].take("bolivar")
     assert "Es el próximo en la fila" in driver.get(link(visits[1])).text
+
+
+def test_who_comes_while_the_car_is_taken_back_asks_anew_and_once(
+    story: Story, driver: FlaskClient
+) -> None:
+    visit = story.receive("herrera")
+    ask(driver, visit, "bolivar")
+    visit.take("bolivar").ready()
+    story.wait(minutes=1)
+    story.tell("bolivar", "visit.called", None, visit, {"number": 1})
+    assert "Le estamos llamando desde las 8:01" in driver.get(link(visit)).text
+    story.wait(minutes=10)
+    visit.take("lote-norte", move="park")
+    page = driver.get(link(visit))
+    assert headline(page) == "Su carro vuelve al lote"
+    assert "Cancelar el pedido" not in page.text
+
+    for _ in range(2):
+        assert ask(driver, visit, "bolivar").status_code == 303
+    assert headline(driver.get(link(visit))) == "Su carro está pedido"
+    visit.step += 1
+    story.wait(minutes=5)
+    visit.park()
+
+    assert [request.booth_id for request in open_requests(story)] == ["bolivar"]
+    asked = story.database.read(
+        lambda session: session.scalars(
+            select(EventRow).where(EventRow.type == "visit.requested")
+        ).all()
+    )
+    assert len(asked) == 2
+
+
+def test_a_car_that_nobody_came_for_says_so_until_it_is_asked_for(
+    story: Story, driver: FlaskClient
+) -> None:
+    visit = story.receive("herrera").request("bolivar").take("bolivar").ready()
+    story.wait(minutes=10)
+    visit.take("lote-norte", move="park")
+    story.wait(minutes=5)
+    visit.park()
+
+    page = driver.get(link(visit))
+    assert headline(page) == "Su carro volvió al lote"
+    assert "Lo esperamos en la caseta hasta las 8:10" in page.text.replace("\u00a0", " ")
+    ask(driver, visit, "bolivar")
+    assert headline(driver.get(link(visit))) == "Su carro está pedido"
+
+
+def test_a_car_that_is_kept_over_night_says_so_until_it_goes_on(
+    story: Story, driver: FlaskClient
+) -> None:
+    visit = story.receive("herrera").take("lote-norte").park()
+    story.wait(minutes=1)
+    story.tell("lote-norte", "visit.unclaimed", VALET, visit, {"bag": "41"})
+    page = driver.get(link(visit))
+    assert headline(page) == "Su carro y sus llaves están guardados"
+    assert "Está en Lote Norte." in page.text
+
+    story.wait(minutes=1)
+    visit.request("bolivar").take("bolivar")
+    assert headline(driver.get(link(visit))) == "Su carro viene en camino"

@@ -20,7 +20,7 @@ from server.app import create_app
 from server.models import EventRow
 from server.sessions import open_session
 from tests.driver_phone import ask, link
-from tests.visit_story import MANAGER, Story
+from tests.visit_story import MANAGER, VALET, Story
 
 pytest_plugins = ("tests.driver_stage",)
 
@@ -124,6 +124,93 @@ def test_the_sum_runs_until_the_car_is_asked_for_and_the_receipt_repeats_it(
     for line in ("Minutos completos 60", "50 min × B/. 0.03 B/. 1.50", "ITBMS 7 % B/. 0.17"):
         assert line in receipt
     assert "Total B/. 2.67" in receipt
+
+
+def test_what_we_waited_for_nobody_is_not_charged_and_time_runs_again_after(
+    story: Story, paid: FlaskClient
+) -> None:
+    visit = story.receive("herrera")
+    visit.take("lote-norte").park()
+    story.wait(minutes=60)
+    ask(paid, visit, "francia")
+    ask(paid, visit, "bolivar")
+    visit.step += 2
+    visit.take("bolivar")
+    story.wait(minutes=10)
+    visit.ready()
+    story.wait(minutes=20)
+    assert "Total B/. 2.67" in text_of(paid, link(visit))
+    visit.take("lote-norte", move="park")
+    assert "Hasta ahora B/. 2.67" in text_of(paid, link(visit))
+    story.wait(minutes=5)
+    visit.park()
+    story.wait(minutes=5)
+    page = text_of(paid, link(visit))
+    assert "El tiempo corre otra vez" in page
+    assert "Hasta ahora B/. 2.99 B/. 1.00 + 60 min × B/. 0.03" in page
+    visit.request("bolivar").take("bolivar").ready().hand_over()
+    receipt = text_of(paid, link(visit, "/receipt"))
+    assert "Minutos completos 70 Minutos que lo esperamos: no se cobran 30" in receipt
+
+
+def test_the_receipt_says_what_was_paid_how_and_that_it_is_no_invoice(
+    story: Story, paid: FlaskClient, manager: FlaskClient
+) -> None:
+    visit = story.receive("herrera")
+    story.wait(minutes=60)
+    visit.request("herrera").ready().hand_over()
+    receipt = text_of(paid, link(visit, "/receipt"))
+    assert "Aquí no hay un pago anotado" in receipt
+    assert "no es una factura fiscal" in receipt
+
+    form = {"method": "yappy", "amount": "1.00", "reference": "Y-77"}
+    for _ in range(2):
+        assert manager.post(f"/manage/visits/{visit.id}/payments", data=form).status_code == 303
+    story.wait(minutes=2)
+    receipt = text_of(paid, link(visit, "/receipt"))
+    assert "Pagado con Yappy, 9:00 p. m. Referencia Y-77 B/. 1.00 Por pagar B/. 1.67" in receipt
+    assert "Pagado: B/. 1.00" in text_of(paid, link(visit))
+
+    # A booth records it in its own journal.
+    rest = {"method": "cash", "cents": 167, "fiscal": "FE0120000-1"}
+    story.tell("herrera", "visit.paid", VALET, visit, rest)
+    receipt = text_of(paid, link(visit, "/receipt"))
+    assert "Pagado por completo" in receipt
+    assert "Factura electrónica: FE0120000-1" in receipt
+    assert "no es una factura fiscal" not in receipt
+    shown = text_of(manager, f"/manage/visits/{visit.id}")
+    assert "Efectivo B/. 1.67 – FE0120000-1" in shown
+    assert "Pago anotado Yappy B/. 1.00" in shown
+    (first, second) = json.loads(paid.get(link(visit, "/data.json")).data)["payments"]
+    assert (first["method"], second["cents"]) == ("yappy", 167)
+
+
+@pytest.mark.parametrize(
+    "form", [{"method": "gold", "amount": "1.00"}, {"method": "cash", "amount": "much"}, {}]
+)
+def test_a_payment_that_cannot_be_read_is_refused(
+    story: Story, manager: FlaskClient, form: dict[str, str]
+) -> None:
+    visit = story.receive("herrera")
+
+    assert manager.post(f"/manage/visits/{visit.id}/payments", data=form).status_code == 422
+    assert "Ningún pago anotado" in text_of(manager, f"/manage/visits/{visit.id}")
+
+
+def test_the_slip_has_the_drivers_link_as_a_code_and_the_driver_is_told(
+    story: Story, manager: FlaskClient, driver: FlaskClient
+) -> None:
+    visit = story.receive("herrera", phone=None)
+    slip = manager.get(f"/manage/visits/{visit.id}/slip").text
+
+    address = re.search(r'class="qr" role="img" aria-label="http[^/]+//[^/]+(/t/[^"]+)"><svg', slip)
+    assert address is not None
+    assert address[1] == link(visit)
+    assert "Point any phone" in slip
+    assert "Imprimió su boleto con el código QR" in text_of(driver, link(visit, "/data"))
+    visit.request("herrera").ready().hand_over()
+    story.wait(minutes=24 * 60 + 1)
+    assert "<svg" not in manager.get(f"/manage/visits/{visit.id}/slip").text
 
 
 def test_a_stay_that_costs_nothing_says_nothing_of_money(story: Story, driver: FlaskClient) -> None:

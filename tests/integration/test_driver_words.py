@@ -118,7 +118,7 @@ def test_a_problem_is_told_with_photos_and_once(story: Story, driver: FlaskClien
 
 @pytest.mark.parametrize(
     ("content", "words", "status"),
-    [(b"GIF89a", "Golpe", 422), (b"", "no", 422), (b"x" * 70_000, "Golpe", 413)],
+    [(b"GIF89a", "no", 422), (b"", "no", 422), (b"x" * 300_000, "Golpe", 413)],
 )
 def test_a_report_that_cannot_be_kept_is_refused_in_words(
     story: Story, driver: FlaskClient, content: bytes, words: str, status: int
@@ -135,6 +135,32 @@ def test_a_report_that_cannot_be_kept_is_refused_in_words(
     assert answer.status_code == status
     assert 'role="alert"' in answer.text
     assert told(story) == []
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"x" * 99
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [(HEIC, "Más compatible"), (b"\x89PNG", "no es JPEG"), (b"x" * 70_000, "demasiado grande")],
+)
+def test_a_photo_that_cannot_be_kept_costs_nothing_else_of_the_report(
+    story: Story, driver: FlaskClient, bad: bytes, words: str
+) -> None:
+    object.__setattr__(
+        driver.application.extensions["valet"].config, "driver_photo_bytes_max", 60_000
+    )
+    visit, good = over(story), chatty_jpeg()
+    for _ in range(2):
+        photos = [(io.BytesIO(good), "a.jpg"), (io.BytesIO(bad), "b.heic")]
+        answer = post(driver, visit, "problem", words="Golpe en la puerta", photo=photos)
+        assert answer.status_code == 422
+        assert words in answer.text
+        assert "Lo demás de su aviso quedó guardado" in answer.text
+        assert "<blockquote>Golpe en la puerta</blockquote>" in answer.text
+
+    ((about, data),) = told(story)
+    assert (about, len(data["photos"])) == ("problem", 1)
 
 
 def test_a_shared_link_shows_less_and_can_be_withdrawn(story: Story, driver: FlaskClient) -> None:

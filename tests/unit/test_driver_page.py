@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas import states
+from schemas.catalog import LANGUAGES
+from schemas.payment import METHODS
+from server import guest_looks, outbox
 from server.driver.page import Page
 from server.tariff import Tariff, bill
-from tests.driver_car import TEN, Car, minutes, plain
+from tests.driver_car import CATALOG, TEN, Car, minutes, plain
 
 
 def test_a_received_car_can_be_asked_for_at_any_open_booth() -> None:
@@ -150,6 +153,41 @@ def test_a_ready_car_shows_booth_and_code() -> None:
     assert page.arrival is None
 
 
+def test_who_does_not_come_reads_since_when_we_have_been_calling() -> None:
+    car = Car().parked().asked().promised().coming().ready()
+    car.called_at = TEN - minutes(0.25)
+    page = car.page()
+
+    assert page.headline == "Su carro está listo en Plaza Bolívar"
+    assert plain(page.detail) == (
+        "Le estamos llamando desde las 9:59 p. m. Si nadie llega pronto, el carro vuelve al lote."
+    )
+    assert "Le llamamos" in [step.text for step in page.steps]
+    assert page.handover_code == "4821"
+
+
+@pytest.mark.parametrize(
+    ("car", "headline"),
+    [
+        (states.REPARKING, "Su carro vuelve al lote"),
+        (states.PARKED, "Su carro volvió al lote"),
+    ],
+)
+def test_a_car_that_nobody_came_for_is_told_of_and_can_be_asked_for_again(
+    car: str, headline: str
+) -> None:
+    taken_back = Car(taken_back_at=TEN - minutes(3)).parked().at(car)
+    page = taken_back.page()
+
+    assert page.headline == headline
+    assert plain(page.detail) == (
+        "Lo esperamos en la caseta hasta las 9:57 p. m. Cuando venga, pídalo otra vez aquí."
+    )
+    assert page.ask is not None
+    assert not page.ask.is_change
+    assert ("Vuelve al lote", True) in [(step.text, step.is_current) for step in page.steps]
+
+
 def test_a_ready_car_that_a_card_has_opened_shows_neither_code_nor_qr() -> None:
     page = Car().parked().asked().promised().coming().ready().page(by_tap=True)
 
@@ -273,3 +311,12 @@ def test_a_sum_says_how_it_came_about(stay_min: int, total: str, how: str) -> No
     assert page.bill is not None
     assert (page.bill.label, plain(page.bill.total)) == ("Hasta ahora", total)
     assert plain(page.bill.how) == how
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_look_and_every_way_to_pay_has_words(language: str) -> None:
+    keys = [f"driver.data.look.{screen}" for screen in guest_looks.SCREENS]
+    keys += [f"driver.data.message.{template}" for template in outbox.TEMPLATES]
+    keys += [f"driver.paid.{method}" for method in METHODS]
+
+    assert [key for key in keys if CATALOG.text(language, key, time="") == key] == []
