@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from marshmallow import EXCLUDE
 
+from reader_agent.posted_tariff import (
+    PostedTariff,
+    check_tariffs,
+    documents_of,
+    tariffs_of,
+)
 from reader_agent.tag_facts import TagFact, TagFacts
 from schemas import sync
 from schemas.district import (
@@ -21,10 +27,12 @@ from schemas.district import (
     Tag,
     TagSchema,
 )
+from schemas.hours import hours_of
 
 KINDS = (sync.CHANGE_PLACE, sync.CHANGE_PERSON, sync.CHANGE_TAG)
 
-_NOT_OF_A_PLACE = frozenset({"near", "drive_s"})
+_NOT_OF_A_PLACE = frozenset({"near", "drive_s", "tariffs"})
+_NOT_OF_A_PERSON = frozenset({"wait_place_id", "shift_place_id", "is_resting"})
 # Streets are no straight lines, and nobody drives fast in them. For a pair of places of which the
 # cloud has not told how long the drive takes.
 _DETOUR, _SPEED_M_S, _UNKNOWN_DRIVE_S = 1.6, 4.2, 600
@@ -42,24 +50,44 @@ def check(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         near = [str(place_id) for place_id in fields.pop("near", None) or ()]
         told = fields.pop("drive_s", None) or {}
         drive_s = {str(place_id): int(seconds) for place_id, seconds in told.items()}
-        return {**asdict(_PLACE.load(fields)), "near": near, "drive_s": drive_s}
+        tariffs = check_tariffs(fields.pop("tariffs", None))
+        ways = {"near": near, "drive_s": drive_s}
+        return {**asdict(_PLACE.load(fields)), **ways, "tariffs": tariffs}
     if kind == sync.CHANGE_PERSON:
-        wait_place_id = fields.pop("wait_place_id", None)
-        wait = None if wait_place_id is None else str(wait_place_id)
-        return {**asdict(_PERSON.load(fields)), "wait_place_id": wait}
+        beside = {
+            "wait_place_id": _text_or_none(fields.pop("wait_place_id", None)),
+            "shift_place_id": _text_or_none(fields.pop("shift_place_id", None)),
+            "is_resting": fields.pop("is_resting", False) is True,
+        }
+        return {**asdict(_PERSON.load(fields)), **beside}
     return asdict(_TAG.load(fields))
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """Where somebody is on a shift, by the cloud's word, and whether on a break of it."""
+
+    place_id: str
+    is_resting: bool
 
 
 class Roster:
     """All of it in memory, by id. `tags` are as they are now: what this station did to them counts
     over the cloud's documents until the cloud has answered it. `waits`: where a person without a
-    car is to wait."""
+    car is to wait; `at_work`: who is on a shift anywhere; `tariffs`: the versions that a place
+    has to show."""
 
     def __init__(self) -> None:
         self.places: dict[str, Place] = {}
         self.people: dict[str, Person] = {}
         self.waits: dict[str, str | None] = {}
+        self.at_work: dict[str, AtWork] = {}
         self.tags: dict[str, Tag] = {}
+        self.tariffs: dict[str, tuple[PostedTariff, ...]] = {}
         self._told: dict[str, Tag] = {}
         self._own = TagFacts()
         self._near: dict[str, tuple[str, ...]] = {}
@@ -70,25 +98,37 @@ class Roster:
         """Take over a checked document."""
         if kind == sync.CHANGE_PLACE:
             fields = {name: doc[name] for name in doc.keys() - _NOT_OF_A_PLACE}
+            # Stored by an agent of before, there are none.
+            fields["hours"] = hours_of(doc.get("hours", ()))
             self.places[fields["id"]] = Place(**fields)
             self._near[fields["id"]] = tuple(doc["near"])
             self._drive_s[fields["id"]] = doc.get("drive_s", {})
+            self.tariffs[fields["id"]] = tariffs_of(doc.get("tariffs", ()))
         elif kind == sync.CHANGE_PERSON:
-            facts = {name: value for name, value in doc.items() if name != "wait_place_id"}
+            facts = {name: doc[name] for name in doc.keys() - _NOT_OF_A_PERSON}
             person = Person(**{**facts, "roles": tuple(doc["roles"])})
             self.people[person.id] = person
             self.waits[person.id] = doc.get("wait_place_id")
+            self._put_at_work(person.id, doc.get("shift_place_id"), doc.get("is_resting", False))
             self._owner_of = None
         else:
             tag = Tag(**doc)
             self._told[tag.id] = tag
             self._refresh_tag(tag.id)
 
+    def _put_at_work(self, person_id: str, place_id: str | None, is_resting: bool) -> None:
+        if place_id is None:
+            self.at_work.pop(person_id, None)
+        else:
+            self.at_work[person_id] = AtWork(place_id, is_resting)
+
     def documents(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Everything, as the cloud would tell it now: kind and body of each change."""
         for place in self.places.values():
             near, drive_s = list(self._near.get(place.id, ())), self._drive_s.get(place.id, {})
-            yield sync.CHANGE_PLACE, {**asdict(place), "near": near, "drive_s": drive_s}
+            ways = {"near": near, "drive_s": drive_s}
+            tariffs = documents_of(self.tariffs.get(place.id, ()))
+            yield sync.CHANGE_PLACE, {**asdict(place), **ways, "tariffs": tariffs}
         for person in self.people.values():
             told = {"roles": list(person.roles), "wait_place_id": self.waits.get(person.id)}
             yield sync.CHANGE_PERSON, {**asdict(person), **told}

@@ -19,6 +19,7 @@ from marshmallow import (
     validates_schema,
 )
 
+from schemas.hours import Hours, HoursSchema
 from schemas.reception import RESTRICTING
 from schemas.tag_ids import TagIDError, parse_tag_id
 
@@ -39,7 +40,10 @@ VALET = "valet"
 RUNNER = "runner"
 SUPERVISOR = "supervisor"
 MANAGER = "manager"
-ROLES = (VALET, RUNNER, SUPERVISOR, MANAGER)
+# Reads on the web, changes nothing; no station knows this role.
+AUDITOR = "auditor"
+STATION_ROLES = (VALET, RUNNER, SUPERVISOR, MANAGER)
+ROLES = (*STATION_ROLES, AUDITOR)
 
 _ID = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,38}\Z")
 _TIME = validate.Regexp(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", error="write it as HH:MM")
@@ -51,7 +55,8 @@ class Place:
 
     `letter` begins the ticket codes of a booth (H-0427). A lot has stalls and hooks, a
     booth kerb spaces and hooks. `rows`: stalls of a lot in which cars block each other, the one at
-    the exit first; stalls in no row are free to be driven out of.
+    the exit first; stalls in no row are free to be driven out of. `hours`: when it is open, none
+    for always (`schemas.hours.is_open_at`); `is_open` false closes it, whatever they say.
     """
 
     id: str
@@ -65,6 +70,7 @@ class Place:
     stalls: int = 0
     is_open: bool = True
     rows: tuple[tuple[str, ...], ...] = ()
+    hours: tuple[Hours, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +215,9 @@ class PlaceSchema(_Strict):
         load_default=list,
         validate=validate.Length(0, 1000),
     )
+    hours = fields.List(
+        fields.Nested(HoursSchema), load_default=list, validate=validate.Length(0, 20)
+    )
 
     @validates_schema
     def _stalls_are_of_one_row(self, data: dict[str, Any], **_kwargs: object) -> None:
@@ -218,7 +227,8 @@ class PlaceSchema(_Strict):
 
     @post_load
     def _make(self, data: dict[str, Any], **_kwargs: object) -> Place:
-        return Place(**{**data, "rows": tuple(map(tuple, data["rows"]))})
+        rows = tuple(map(tuple, data["rows"]))
+        return Place(**{**data, "rows": rows, "hours": tuple(data["hours"])})
 
 
 class BreakSchema(_Strict):

@@ -12,11 +12,11 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from schemas.district import MANAGER, SUPERVISOR
 from schemas.problems import Refusal
 from server.config import Config
 from server.database import Database
 from server.models import AccountRow, PersonRow
+from server.permissions import has_pages
 
 log = structlog.get_logger()
 
@@ -25,14 +25,13 @@ PASSWORD_CHARS_MAX = 128
 _DIFFERENT_CHARS_MIN = 4
 # OWASP's minimum for Argon2id (Password Storage Cheat Sheet): 19 MiB, two passes, one lane.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_SIGNS_IN = frozenset({MANAGER, SUPERVISOR})
 
 
 def set_password(session: Session, person_id: str, password: str) -> None:
     """Give a person a password, or a new one; it ends a lock.
 
-    Raises `Refusal`: `unknown_person`, `not_allowed` for somebody who is neither manager nor
-    supervisor, `bad_password` for one that is too short, too long or too plain.
+    Raises `Refusal`: `unknown_person`, `not_allowed` for somebody whose roles have no
+    pages, `bad_password` for one that is too short, too long or too plain.
     """
     person = session.get(PersonRow, person_id)
     if person is None:
@@ -71,7 +70,7 @@ def check_password(
 
 def may_sign_in(person: PersonRow) -> bool:
     """Whether the person works here in a role that has pages of its own."""
-    return person.is_active and not _SIGNS_IN.isdisjoint(person.roles)
+    return person.is_active and has_pages(person)
 
 
 def _take_try(session: Session, config: Config, person_id: str, now: datetime) -> str | None:

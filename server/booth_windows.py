@@ -24,9 +24,9 @@ from server.bulk import table_of
 from server.config import Config
 from server.dispatch.grounds import look_at_places
 from server.dispatch.snapshot import Shut, Travel
-from server.district import booths
+from server.district import open_booths
 from server.leg_times import travel_times
-from server.models import MoveRow, RequestRow, VisitRow
+from server.models import MoveRow, PlaceRow, RequestRow, VisitRow
 from server.promises import KINDS, Window
 from server.visit_rows import OPEN, TAKEN
 
@@ -35,7 +35,7 @@ _S = timedelta(seconds=1)
 _FAR = Travel(drive_s=600, empty_s=600)
 _HERE = Travel(drive_s=0, empty_s=0)
 # Once it is under way to a booth nobody sends it elsewhere.
-_CHOOSABLE = (states.AT_BOOTH, states.TO_LOT, states.PARKED)
+_CHOOSABLE = (states.AT_BOOTH, states.TO_LOT, states.PARKED, states.REPARKING)
 
 Move = Row[*tuple[Any, ...]]
 
@@ -68,7 +68,7 @@ def booth_windows(
     if visit.shown_state == states.HELD or visit.car not in _CHOOSABLE:
         return {}
     request = visits.open_request(session, visit.id)
-    ground = _look(session, config, visit, now)
+    ground = _look(session, config, visit, now, open_booths(session, wanted_at or now))
     start = _start(ground, visit, request)
     levels = calibration.levels(session, config, KINDS)
     found: dict[str, Window] = {}
@@ -80,6 +80,9 @@ def booth_windows(
             estimate = max(ready, wanted_at or ready)
             kind = promises.kind_of(now, estimate, wanted_at)
             found[booth_id] = promises.window(config, now, estimate, wanted_at, levels[kind])
+    if visit.car == states.REPARKING:
+        # What was promised was kept, and nobody came.
+        return found
     if request is not None and request.booth_id in found and request.wanted_at == wanted_at:
         told = promises.current(session, [request.event_id]).get(request.event_id)
         if told is not None:
@@ -125,7 +128,9 @@ class _Ground:
         return _S * self.between(origin, to).empty_s
 
 
-def _look(session: Session, config: Config, visit: VisitRow, now: datetime) -> _Ground:
+def _look(
+    session: Session, config: Config, visit: VisitRow, now: datetime, at: Sequence[PlaceRow]
+) -> _Ground:
     connection = session.connection()
     moves = connection.execute(_PENDING).all()
     travel = travel_times(connection)
@@ -148,7 +153,7 @@ def _look(session: Session, config: Config, visit: VisitRow, now: datetime) -> _
         origin=visit.destination_id or visit.place_id,
         release=arrival(own) if own is not None and is_driven else now,
         stands_at=visit.place_id if visit.car == states.AT_BOOTH else None,
-        booth_ids=[booth.id for booth in booths(session) if booth.is_open],
+        booth_ids=[booth.id for booth in at],
         travel=travel,
         shut=places.shut,
         handling_s=config.handling_s,

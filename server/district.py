@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError
 from sqlalchemy import select, update
@@ -14,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from schemas.district import BOOTH, LOT, District, DistrictSchema, Person
 from schemas.events import describe
+from schemas.hours import is_open_at
 from schemas.problems import Refusal
 from server import tags
 from server.bulk import table_of
@@ -31,6 +34,9 @@ DISTRICT_ID = "district"
 # What has happened to a tag since it was enrolled: an old file must not bring a lost one back.
 _NOT_OF_THE_FILE = ("status", "is_secure")
 
+
+_Table = type[PlaceRow] | type[PersonRow] | type[ClosureRow]
+_Edited = tuple[_Table, str]
 
 _DISTRICTS = table_of(DistrictRow)
 _RAISE = (
@@ -80,7 +86,8 @@ def read_district(path: Path) -> District:
 def load_district(session: Session, district: District) -> int:
     """Take a district in: add what is new, change what differs, delete nothing.
 
-    Returns the version under which stations will hear of it.
+    What an administrator has changed stays as it is (`kept_from`), but for badges, which tags and
+    the file go on to say. Returns the version under which stations will hear of it.
     """
     row = session.get(DistrictRow, DISTRICT_ID)
     if row is None:
@@ -95,20 +102,56 @@ def load_district(session: Session, district: District) -> int:
     people = _with_badges_as_enrolled(session, district.people)
     _free_badges(session, people, version)
     places = [
-        {**asdict(place), "rows": [list(row) for row in place.rows]} for place in district.places
+        {**asdict(place), "rows": [list(row) for row in place.rows], "hours": place.hours}
+        for place in district.places
     ]
-    _put(session, PlaceRow, places, version)
-    _put(session, PersonRow, map(_person_values, people), version)
+    edited = _edited(session)
+    _put(session, PlaceRow, _not_among(edited, PlaceRow, places), version)
+    _put(session, PersonRow, _told_of(edited, people), version)
     _put(session, TagRow, map(asdict, district.tags), version, _NOT_OF_THE_FILE)
     for leg in district.travel:
         session.merge(TravelRow(**asdict(leg)))
-    for closure in district.closures:
-        session.merge(ClosureRow(**asdict(closure)))
+    for closure in _not_among(edited, ClosureRow, map(asdict, district.closures)):
+        session.merge(ClosureRow(**closure))
     session.flush()
     # What was marked before anybody said what it is.
     tags.refold(session, [tag.id for tag in district.tags], version)
     _tell_nearest(session, near, version)
     return version
+
+
+def kept_from(session: Session, district: District) -> list[str]:
+    """The ids of what the file names and administrators have changed: there the file says nothing
+    any more."""
+    edited = _edited(session)
+    rows = (
+        (PlaceRow, district.places),
+        (PersonRow, district.people),
+        (ClosureRow, district.closures),
+    )
+    return [row.id for table, named in rows for row in named if (table, row.id) in edited]
+
+
+def _edited(session: Session) -> set[_Edited]:
+    return {
+        (table, row_id)
+        for table in (PlaceRow, PersonRow, ClosureRow)
+        for row_id in session.scalars(select(table.id).where(table.edited_at.is_not(None)))
+    }
+
+
+def _not_among(
+    edited: set[_Edited], table: _Table, rows: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    return [row for row in rows if (table, row["id"]) not in edited]
+
+
+def _told_of(edited: set[_Edited], people: Iterable[Person]) -> Iterator[dict[str, Any]]:
+    for person in people:
+        values = _person_values(person)
+        if (PersonRow, person.id) in edited:
+            values = {name: values[name] for name in ("id", "badge_tag")}
+        yield values
 
 
 def _person_values(person: Person) -> dict[str, Any]:
@@ -178,18 +221,30 @@ def get_place(session: Session, place_id: str) -> PlaceRow:
     return place
 
 
-def get_booth(session: Session, booth_id: str) -> PlaceRow:
-    """An open booth, or `Refusal` `unknown_place` / `booth_closed`."""
+def get_booth(session: Session, booth_id: str, at: datetime | None = None) -> PlaceRow:
+    """A booth that is open, by its hours too if `at` is given. `Refusal` `unknown_place` /
+    `booth_closed`."""
     place = get_place(session, booth_id)
     if place.kind != BOOTH:
         raise Refusal("unknown_place")
-    if not place.is_open:
+    is_open = place.is_open if at is None else is_open_at(place, _local(session, at))
+    if not is_open:
         raise Refusal("booth_closed", booth=place.name)
     return place
 
 
+def open_booths(session: Session, at: datetime) -> list[PlaceRow]:
+    """The booths that are open at a time, by name."""
+    local = _local(session, at)
+    return [booth for booth in booths(session) if is_open_at(booth, local)]
+
+
+def _local(session: Session, at: datetime) -> datetime:
+    return at.astimezone(ZoneInfo(session.scalars(select(DistrictRow.timezone)).one()))
+
+
 def booths(session: Session) -> Sequence[PlaceRow]:
-    """All booths by name."""
+    """All booths by name, those no longer in use among them."""
     return session.scalars(
         select(PlaceRow).where(PlaceRow.kind == BOOTH).order_by(PlaceRow.name)
     ).all()

@@ -10,7 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from server.config import Config
+from server.models import TariffRow
 
 _MINUTE = timedelta(minutes=1)
 
@@ -59,8 +63,22 @@ class Bill:
         return 0 < self.price_cents < self.tariff.flat_cents + self.time_cents
 
 
+def tariff_at(session: Session, config: Config, received_at: datetime) -> Tariff:
+    """The tariff of a car that was received then: the version that was in force, or what the
+    settings say before there was one. Later versions do not change it."""
+    row = session.scalar(
+        select(TariffRow)
+        .where(TariffRow.valid_from <= received_at, TariffRow.withdrawn_at.is_(None))
+        .order_by(TariffRow.valid_from.desc())
+        .limit(1)
+    )
+    if row is None:
+        return tariff_of(config)
+    return Tariff(row.flat_cents, row.minute_cents, row.free_min, row.most_cents, row.tax_percent)
+
+
 def tariff_of(config: Config) -> Tariff:
-    """The tariff that the settings name."""
+    """The tariff that the settings name, for a district without a version of its own."""
     return Tariff(
         config.tariff_flat_cents,
         config.tariff_minute_cents,
@@ -108,4 +126,9 @@ def bill(tariff: Tariff, begun_at: datetime, until: datetime, *, is_over: bool) 
 
 def money(cents: int) -> str:
     """An amount as people in Panama write it: `B/. 3.45`."""
-    return f"B/.\u00a0{cents // 100}.{cents % 100:02d}"
+    return f"B/.\u00a0{plain_money(cents)}"
+
+
+def plain_money(cents: int) -> str:
+    """An amount without its sign: `3.45`."""
+    return f"{cents // 100}.{cents % 100:02d}"

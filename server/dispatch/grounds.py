@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from schemas import states
 from schemas.district import BOOTH, LOT
+from schemas.hours import is_open_at
 from server.bulk import table_of
 from server.config import Config
 from server.dispatch.hours import shut_ahead
@@ -33,6 +34,8 @@ _ALL_PLACES = select(
     _PLACES.c.hooks,
     _PLACES.c.kerb_spaces,
     _PLACES.c.rows,
+    _PLACES.c.hours,
+    select(_DISTRICTS.c.timezone).scalar_subquery().label("timezone"),
 )
 _STANDS_AT = func.coalesce(_VISITS.c.destination_id, _VISITS.c.place_id)
 _CARS = (
@@ -95,7 +98,7 @@ def look_at_places(
         free_stalls={
             lot.id: _room(lot.stalls, lot.hooks) - sum(cars.get(lot.id, {}).values())
             for lot in lots
-            if lot.is_open
+            if is_open_at(lot, now.astimezone(ZoneInfo(lot.timezone)))
         },
         booths={
             place.id: _booth(place, cars.get(place.id, {}), leave, arrive.get(place.id, ()))

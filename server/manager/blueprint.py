@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -13,11 +13,11 @@ from server.app import refuse_foreign_origin, services
 from server.manager.bundle import bundle_names
 from server.manager.viewer import Viewer, viewer_of
 from server.models import PersonRow
+from server.permissions import Permission, check, is_for_everybody, may
 from server.sessions import find_person, token_of
 
 blueprint = Blueprint("manager", __name__, url_prefix="/manage")
-# The only pages for somebody who is not signed in.
-_OPEN = ("manager.sign_in_form", "manager.sign_in", "manager.choose_language")
+_READING = ("GET", "HEAD", "OPTIONS")
 
 
 @blueprint.before_request
@@ -31,7 +31,11 @@ def _authenticate() -> AnyResponse | None:
         if token
         else None
     )
-    if g.manager is not None or request.endpoint in _OPEN:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if is_for_everybody(view):
+        return None
+    if g.manager is not None:
+        check(g.manager, view, is_change=request.method not in _READING)
         return None
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("manager.sign_in_form", next=wanted), 303)
@@ -51,6 +55,7 @@ def _common() -> dict[str, object]:
         "t": view.t,
         "bundle": bundle_names(),
         "person": signed_in(),
+        "may": may_see,
         "here": request.full_path.rstrip("?"),
         "said": request.args.get("said"),
     }
@@ -81,6 +86,11 @@ def person() -> PersonRow:
     found = signed_in()
     assert found is not None
     return found
+
+
+def may_see(permission: str) -> bool:
+    """Whether who is signed in has this permission; for templates: `may("decide")`."""
+    return may(signed_in(), Permission(permission))
 
 
 def viewer() -> Viewer:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Index, false, text, true
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.district import TAG_ACTIVE
+from schemas.hours import Hours, hours_of
 from server.models.table import JSONText, Table
 
 
@@ -33,8 +37,28 @@ class Mirrored(Table):
     version: Mapped[int] = mapped_column(index=True)
 
 
+class HoursText(JSONText):
+    """Opening hours, kept as JSON and read back as `Hours`."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Hours] | None, dialect: Dialect) -> str | None:
+        """Write them down."""
+        documents = None if value is None else [asdict(each) for each in value]
+        return super().process_bind_param(documents, dialect)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Hours, ...]:
+        """Read them back."""
+        return hours_of(super().process_result_value(value, dialect) or ())
+
+
 class PlaceRow(Mirrored):
-    """A booth or a lot, see `schemas.district.Place`."""
+    """A booth or a lot, see `schemas.district.Place`.
+
+    `archived_at`: no longer in use, and in no list. `edited_at`: when an administrator last
+    changed it here; from then on the district file says nothing of it any more. The same holds
+    for people and closures.
+    """
 
     __tablename__ = "places"
 
@@ -48,6 +72,9 @@ class PlaceRow(Mirrored):
     stalls: Mapped[int]
     is_open: Mapped[bool]
     rows: Mapped[list[list[str]]] = mapped_column(JSONText, server_default="[]")
+    hours: Mapped[tuple[Hours, ...]] = mapped_column(HoursText, server_default="[]")
+    archived_at: Mapped[datetime | None]
+    edited_at: Mapped[datetime | None]
 
 
 class PersonRow(Mirrored):
@@ -81,6 +108,7 @@ class PersonRow(Mirrored):
     breaks: Mapped[list[dict[str, str]]] = mapped_column(JSONText, server_default="[]")
     wait_place_id: Mapped[str | None]
     wait_since: Mapped[datetime | None]
+    edited_at: Mapped[datetime | None]
 
 
 class TagRow(Mirrored):
@@ -116,6 +144,7 @@ class ClosureRow(Table):
     from_time: Mapped[str | None]
     until_time: Mapped[str | None]
     is_active: Mapped[bool]
+    edited_at: Mapped[datetime | None]
 
 
 class TravelRow(Table):

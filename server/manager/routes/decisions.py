@@ -8,10 +8,12 @@ from werkzeug.wrappers import Response
 from server import clock, requests, sending
 from server.app import services
 from server.manager.blueprint import blueprint, person, safe_path
+from server.permissions import Permission, needs
 from server.reports import card_alarms
 
 
 @blueprint.post("/visits/<visit_id>/resolve")
+@needs(Permission.DECIDE)
 def resolve_visit(visit_id: str) -> Response:
     """Settle a held visit. `truth`: the car's state and its place, parted by a space."""
     found, now, actor = services(), clock.now(), person().id
@@ -26,6 +28,7 @@ def resolve_visit(visit_id: str) -> Response:
 
 
 @blueprint.post("/messages/<message_id>/decide")
+@needs(Permission.DECIDE)
 def decide_message(message_id: str) -> Response:
     """Send a message of unknown outcome again, or let it be."""
     now, action = clock.now(), request.form.get("action", "")
@@ -34,6 +37,7 @@ def decide_message(message_id: str) -> Response:
 
 
 @blueprint.post("/cards/<read_id>/seen")
+@needs(Permission.DECIDE)
 def see_card(read_id: str) -> Response:
     """Somebody has looked into a card that did not prove itself."""
     now, actor = clock.now(), person().id

@@ -6,10 +6,12 @@ from flask import abort, render_template, request
 
 from server.app import services
 from server.manager.blueprint import blueprint
+from server.permissions import Permission, needs
 from server.reports.refused_events import refused_events
 
 
 @blueprint.get("/refused")
+@needs(Permission.TODAY)
 def refused() -> str:
     """The lines kept for a person, the newest first; `before` names the last one seen."""
     found = services()
@@ -19,6 +21,7 @@ def refused() -> str:
 
 
 @blueprint.get("/<path:_anything>")
+@needs(Permission.TODAY)
 def nowhere(_anything: str) -> str:
     """Under /manage, also a wrong address answers with a page."""
     abort(404)

@@ -11,10 +11,12 @@ from server import clock
 from server.accounts import check_password
 from server.app import services
 from server.manager.blueprint import blueprint, safe_path
+from server.permissions import for_everybody
 from server.sessions import close_session, give_cookie, open_session, take_cookie, token_of
 
 
 @blueprint.get("/sign-in")
+@for_everybody
 def sign_in_form() -> str:
     """The form."""
     return render_template(
@@ -23,6 +25,7 @@ def sign_in_form() -> str:
 
 
 @blueprint.post("/sign-in")
+@for_everybody
 def sign_in() -> Response:
     """Check the password and give a session, always a new one."""
     found, now = services(), clock.now()
@@ -47,6 +50,7 @@ def sign_in() -> Response:
 
 
 @blueprint.post("/sign-out")
+@for_everybody
 def sign_out() -> Response:
     """End the session here and in the database."""
     token = token_of(request)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from flask import Response, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,24 +12,29 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.district import CLAIM_TAG, TAG_KINDS, TAG_STATUSES
 from server import clock, enrolment
+from server.administration import record
+from server.administration.record import Act, Subject
 from server.app import services
 from server.enrolment import Entry, Fault, NotEnrolled
 from server.manager.blueprint import blueprint, person, safe_path, viewer
 from server.manager.day_csv import written
 from server.manager.tag_csv import rows_of
-from server.models import PersonRow
+from server.models import PersonRow, TagRow
+from server.permissions import Permission, needs
 from server.reports.tag_lines import TagFilter, count_tags, tag_counts, tag_lines
 
 _TYPED = ("kind", "label", "tag", "person", "lines")
 
 
 @blueprint.get("/tags")
+@needs(Permission.TAGS)
 def tags() -> str:
     """The inventory, and the forms that change it."""
     return _page({}, ())
 
 
 @blueprint.get("/tags.csv")
+@needs(Permission.TAGS)
 def tags_csv() -> Response:
     """The inventory that the filter lets through, one tag a row."""
     wanted = _filter()
@@ -39,12 +47,13 @@ def tags_csv() -> Response:
 
 
 @blueprint.post("/tags/enrol")
+@needs(Permission.TAGS)
 def enrol_tags() -> AnyResponse:
     """Enrol one tag, or every line of a list: all of them or none."""
     found, now, actor = services(), clock.now(), person().id
     try:
         entries = _entries(found.config.events_per_batch_max)
-        found.database.write(lambda session: enrolment.enrol(session, entries, actor, now))
+        found.database.write(lambda session: _enrol(session, entries, actor, now))
     except NotEnrolled as refused:
         typed = {name: request.form.get(name, "") for name in _TYPED}
         return Response(_page(typed, refused.faults), 422)
@@ -52,16 +61,36 @@ def enrol_tags() -> AnyResponse:
 
 
 @blueprint.post("/tags/mark")
+@needs(Permission.TAGS)
 def mark_tag() -> AnyResponse:
     """A tag is lost, found again or out of use."""
     now, actor, form = clock.now(), person().id, request.form
     tag_id, status = form.get("tag", ""), form.get("status", "")
     reason = form.get("reason", "")
-    services().database.write(
-        lambda session: enrolment.mark(session, tag_id, status, reason, actor, now)
-    )
+
+    def work(session: Session) -> None:
+        row = session.get(TagRow, tag_id)
+        before = None if row is None else row.status
+        enrolment.mark(session, tag_id, status, reason, actor, now)
+        if row is not None and before != status:
+            subject = Subject(record.TAG, row.label, row.label)
+            act = Act(actor, reason.strip(), now)
+            values = {"status": before}, {"status": status}
+            record.note(session, act, subject, record.CHANGED, *values)
+
+    services().database.write(work)
     path = safe_path(form.get("back"))
     return redirect(f"{path}{'&' if '?' in path else '?'}said=marked", 303)
+
+
+def _enrol(session: Session, entries: Sequence[Entry], actor: str, now: datetime) -> None:
+    enrolment.enrol(session, entries, actor, now)
+    # By their labels: what a tag says of itself opens doors.
+    labels = [entry.label for entry in entries]
+    name = labels[0] if len(labels) == 1 else f"{labels[0]} … {labels[-1]} ({len(labels)})"
+    subject = Subject(record.TAG, labels[0], name)
+    after = {"kind": entries[0].kind, "label": labels}
+    record.note(session, Act(actor, "", now), subject, record.ENROLLED, None, after)
 
 
 def _entries(limit: int) -> list[Entry]:

@@ -1,0 +1,124 @@
+"""Who may see and do what on the web: one table of roles, that the gate and the tests read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from schemas.district import AUDITOR, MANAGER, SUPERVISOR
+from schemas.problems import Refusal
+
+
+class Permission(StrEnum):
+    """One thing that a person may see or do. A route that changes something needs `CHANGE` too."""
+
+    TODAY = "today"
+    REPORTS = "reports"
+    EXPORT = "export"
+    SEARCH = "search"
+    VISIT = "visit"
+    # Phone numbers, and plates in full.
+    PHONES = "phones"
+    DECIDE = "decide"
+    PLACES = "places"
+    CLOSURES = "closures"
+    TARIFFS = "tariffs"
+    PEOPLE = "people"
+    STATIONS = "stations"
+    TAGS = "tags"
+    TEXTS = "texts"
+    CHANGES = "changes"
+    WHAT_IF = "what_if"
+    # To send a form of any page: who lacks it only reads.
+    CHANGE = "change"
+
+
+_ALL = frozenset(Permission)
+
+ALLOWED: Mapping[str, frozenset[Permission]] = {
+    MANAGER: _ALL,
+    SUPERVISOR: frozenset(
+        {
+            Permission.TODAY,
+            Permission.SEARCH,
+            Permission.VISIT,
+            Permission.PHONES,
+            Permission.DECIDE,
+            Permission.CHANGE,
+        }
+    ),
+    AUDITOR: _ALL - {Permission.PHONES, Permission.DECIDE, Permission.CHANGE},
+}
+
+
+class HasRoles(Protocol):
+    """Somebody with roles: a row of the people, or what a test makes up."""
+
+    @property
+    def roles(self) -> Iterable[str]: ...
+
+
+_View = TypeVar("_View", bound=Callable[..., object])
+_NEEDED = "_needed_permission"
+_FOR_ALL = "for_all"
+_ONLY_ASKS = "_only_asks"
+
+
+def may(person: HasRoles | None, permission: Permission) -> bool:
+    """Whether one of the person's roles allows this. Nobody may nothing."""
+    if person is None:
+        return False
+    return any(permission in ALLOWED.get(role, ()) for role in person.roles)
+
+
+def has_pages(person: HasRoles) -> bool:
+    """Whether any of the person's roles has pages on the web at all."""
+    return any(role in ALLOWED for role in person.roles)
+
+
+def needs(permission: Permission) -> Callable[[_View], _View]:
+    """Mark a route with what it takes to open it. Stands under the line with its address."""
+
+    def mark(view: _View) -> _View:
+        setattr(view, _NEEDED, permission)
+        return view
+
+    return mark
+
+
+def only_asks(view: _View) -> _View:
+    """Mark a form that changes nothing: it is sent only so that its words stay out of addresses."""
+    setattr(view, _ONLY_ASKS, True)
+    return view
+
+
+def for_everybody(view: _View) -> _View:
+    """Mark a route that somebody who is not signed in may open too."""
+    setattr(view, _NEEDED, _FOR_ALL)
+    return view
+
+
+def is_for_everybody(view: Callable[..., object] | None) -> bool:
+    """Whether the route is open to those who are not signed in."""
+    return getattr(view, _NEEDED, None) == _FOR_ALL
+
+
+def needed(view: Callable[..., object] | None) -> Permission | None:
+    """What a route was marked with; None for one without a mark and for an open one."""
+    found = getattr(view, _NEEDED, None)
+    return found if isinstance(found, Permission) else None
+
+
+def check(person: HasRoles, view: Callable[..., object] | None, *, is_change: bool) -> None:
+    """Let a person through to a route. Raises `Refusal("not_allowed")`.
+
+    A route that nobody has marked lets nobody in. `is_change`: the request can change something,
+    so it needs `CHANGE` besides.
+    """
+    wanted = needed(view)
+    if wanted is None or not may(person, wanted):
+        raise Refusal("not_allowed")
+    is_change = is_change and not getattr(view, _ONLY_ASKS, False)
+    if is_change and not may(person, Permission.CHANGE):
+        raise Refusal("not_allowed")

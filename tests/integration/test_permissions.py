@@ -1,0 +1,175 @@
+"""Who may open which page: the table, read route by route, with people who have names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+
+from schemas.district import AUDITOR, MANAGER, ROLES, RUNNER, SUPERVISOR
+from schemas.problems import Refusal
+from server import clock
+from server.models import PersonRow
+from server.permissions import (
+    ALLOWED,
+    Permission,
+    is_for_everybody,
+    may,
+    needed,
+)
+from server.sessions import open_session
+from tests.manager_evening import open_app, services_of
+from tests.visit_story import Story
+
+READING = ("GET", "HEAD", "OPTIONS")
+# Whoever opens these need not be known.
+OPEN = {"manager.sign_in_form", "manager.sign_in", "manager.sign_out", "manager.choose_language"}
+# Forms that change nothing: sent only so that what was typed stays out of the address.
+ASKS = {"manager.ask"}
+# The driver's own link is on the one, the car's plate on the other.
+SHOWS_ALL = {"manager.slip", "manager.visit_photo"}
+PEOPLE = {"luis": MANAGER, "sofia": SUPERVISOR, "aldo": AUDITOR, "rosa": RUNNER, "nobody": None}
+
+
+@dataclass
+class Office:
+    """The application, and a session's token for each person; also for who may have none."""
+
+    app: Flask
+    tokens: dict[str, str]
+
+    def lets_in(self, rule: Rule, method: str, person: str) -> bool:
+        """Whether the gate opens; the page itself is not made."""
+        address = _address(rule)
+        cookie = {"Cookie": f"valet={self.tokens[person]}", "Sec-Fetch-Site": "same-origin"}
+        with self.app.test_request_context(address, method=method, headers=cookie):
+            try:
+                return self.app.preprocess_request() is None
+            except Refusal as refusal:
+                return refusal.code != "not_allowed"
+
+
+def _address(rule: Rule) -> str:
+    parts = (text if not is_dynamic else "x" * 8 for is_dynamic, text in rule._trace)
+    return "".join(parts).partition("|")[2]
+
+
+@pytest.fixture
+def office(sqlite_url: str, tmp_path: Path) -> Iterator[Office]:
+    """A district in which an auditor looks in; everybody has a session, rightly or not."""
+    app = open_app(tmp_path, sqlite_url)
+    found = services_of(app)
+    Story(found.database, found.config)
+    now = clock.now()
+
+    def work(session: Session) -> dict[str, str]:
+        session.add(
+            PersonRow(
+                id="aldo", name="Aldo Paz", roles=[AUDITOR], is_active=True, version=1, breaks=[]
+            )
+        )
+        return {person: open_session(session, found.config, person, now) for person in PEOPLE}
+
+    yield Office(app, found.database.write(work))
+    found.database.close()
+
+
+def manager_rules(app: Flask) -> list[Rule]:
+    """Every address under /manage."""
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("manager.")]
+
+
+def test_no_page_lacks_a_permission(office: Office) -> None:
+    rules = manager_rules(office.app)
+    unmarked = {
+        rule.endpoint
+        for rule in rules
+        if needed(office.app.view_functions[rule.endpoint]) is None
+        and not is_for_everybody(office.app.view_functions[rule.endpoint])
+    }
+    everybodys = {
+        rule.endpoint
+        for rule in rules
+        if is_for_everybody(office.app.view_functions[rule.endpoint])
+    }
+
+    assert len(rules) > 40
+    assert unmarked == set()
+    assert everybodys == OPEN
+
+
+def test_every_page_opens_to_those_whom_the_table_names_and_to_nobody_else(office: Office) -> None:
+    wrong, count = [], 0
+    for rule in manager_rules(office.app):
+        permission = needed(office.app.view_functions[rule.endpoint])
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+            for person, role in PEOPLE.items():
+                allowed = ALLOWED.get(role or "", frozenset())
+                is_read = method in READING or rule.endpoint in ASKS
+                expected = permission is None or (
+                    permission in allowed and (is_read or Permission.CHANGE in allowed)
+                )
+                count += 1
+                if office.lets_in(rule, method, person) != expected:
+                    wrong.append((rule.rule, method, person, expected))
+
+    assert count > 200
+    assert wrong == []
+
+
+def test_an_auditor_reads_all_but_changes_nothing(office: Office) -> None:
+    for rule in manager_rules(office.app):
+        if rule.endpoint in OPEN:
+            continue
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            is_read = method in READING or rule.endpoint in ASKS
+            is_read = is_read and rule.endpoint not in SHOWS_ALL
+            assert office.lets_in(rule, method, "aldo") == is_read, (rule.rule, method)
+
+
+def test_an_operator_has_no_administration_and_a_runner_has_no_pages(office: Office) -> None:
+    rules = [rule for rule in manager_rules(office.app) if rule.endpoint not in OPEN]
+    admin = [rule for rule in rules if rule.rule.startswith("/manage/admin")]
+
+    assert len(admin) > 20
+    for rule in admin:
+        method = "GET" if "GET" in (rule.methods or set()) else "POST"
+        assert office.lets_in(rule, method, "luis"), rule.rule
+        assert not office.lets_in(rule, method, "sofia"), rule.rule
+    for rule in rules:
+        method = "GET" if "GET" in (rule.methods or set()) else "POST"
+        assert not office.lets_in(rule, method, "rosa"), rule.rule
+        assert not office.lets_in(rule, method, "nobody"), rule.rule
+
+
+def test_who_may_not_is_told_so_and_who_is_unknown_is_led_to_the_door(office: Office) -> None:
+    client = office.app.test_client()
+    client.set_cookie("valet", office.tokens["aldo"])
+    refused = client.post("/manage/admin/texts/ready/es", data={"text": "x", "reason": "because"})
+    read = client.get("/manage/admin/texts/ready/es")
+    client.set_cookie("valet", office.tokens["rosa"])
+    led = client.get("/manage/admin")
+
+    assert refused.status_code == 403
+    assert "Su papel no permite esto." in refused.text
+    assert read.status_code == 200
+    assert "<fieldset disabled>" in read.text
+    assert (led.status_code, led.headers["Location"]) == (
+        303,
+        "/manage/sign-in?next=/manage/admin",
+    )
+
+
+def test_every_permission_is_somebodys_and_every_role_of_the_table_exists() -> None:
+    assert frozenset().union(*ALLOWED.values()) == frozenset(Permission)
+    assert set(ALLOWED) <= set(ROLES)
+    assert ALLOWED[MANAGER] == frozenset(Permission)
+    assert not may(None, Permission.TODAY)
+    two_roles = PersonRow(id="x", name="X", roles=[SUPERVISOR, AUDITOR])
+    assert may(two_roles, Permission.REPORTS)
+    assert may(two_roles, Permission.DECIDE)
