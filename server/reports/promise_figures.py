@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -56,10 +57,12 @@ def promise_report(
         for back in range(DAYS)
     ]
     rows = session.connection().execute(_chosen(days, booth_id)).all()
-    return PromiseReport(
-        [_figures(each, [row for row in rows if each.holds(row.ready_at)]) for each in days],
-        config.promise_kept_percent,
-    )
+    times = [row.ready_at for row in rows]
+    figures = [
+        _figures(each, rows[bisect_left(times, each.start) : bisect_left(times, each.end)])
+        for each in days
+    ]
+    return PromiseReport(figures, config.promise_kept_percent)
 
 
 def _chosen(days: Sequence[Day], booth_id: str | None) -> Select[*tuple[Any, ...]]:
@@ -72,6 +75,7 @@ def _chosen(days: Sequence[Day], booth_id: str | None) -> Select[*tuple[Any, ...
         )
         .join(_PROMISES, _PROMISES.c.id == _OUTCOMES.c.promise_id)
         .where(_OUTCOMES.c.ready_at >= days[-1].start, _OUTCOMES.c.ready_at < days[0].end)
+        .order_by(_OUTCOMES.c.ready_at)
     )
     return chosen if booth_id is None else chosen.where(_PROMISES.c.booth_id == booth_id)
 

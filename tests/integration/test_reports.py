@@ -28,7 +28,7 @@ from server.reports.day_report import DayReport, day_report
 from server.reports.open_visits import open_visits
 from server.reports.visit_lines import VisitLine
 from tests.manager_evening import DATE, Evening, open_app, services_of
-from tests.visit_story import BOOTHS, EVENING, KEY, LOTS, Story, StoryVisit
+from tests.visit_story import BOOTHS, EVENING, KEY, LOTS, MANAGER, Story, StoryVisit
 
 pytest_plugins = ("tests.manager_stage",)
 
@@ -335,6 +335,15 @@ def test_no_get_changes_a_row(shown: Evening, looking: FlaskClient) -> None:
         "sha256": "0" * 64,
         "filename": "dist/manifest.json",
         "_anything": "nothing/here",
+        "closure_id": "nothing",
+        "person_id": MANAGER,
+        "place_id": "herrera",
+        "template": "ready",
+        "language": "es",
+        "name": "volume",
+        "key": "hours",
+        "run_id": "nothing",
+        "what_if_id": "nothing",
     }
     before = _dump(shown)
     assert before["events"]
