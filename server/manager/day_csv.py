@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from server.manager.viewer import Viewer
@@ -46,7 +46,7 @@ def rows_of(
         yield _row(line, plates.get(line.guest_ref, ""), view)
 
 
-def written(rows: Iterable[list[str]]) -> Iterator[bytes]:
+def written(rows: Iterable[Sequence[str | float]]) -> Iterator[bytes]:
     """The rows as bytes of a CSV file, one by one as they are asked for."""
     yield _MARK.encode()
     for row in rows:
@@ -55,9 +55,9 @@ def written(rows: Iterable[list[str]]) -> Iterator[bytes]:
         yield text.getvalue().encode()
 
 
-def harmless(cell: str) -> str:
-    """A cell that no spreadsheet calculates."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def harmless(cell: str | float) -> str | float:
+    """A cell that no spreadsheet calculates; a number below zero is none to fear."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _row(line: VisitLine, plate: str, view: Viewer) -> list[str]:

@@ -1,4 +1,4 @@
-"""Real boto3 over real HTTP against moto's server: messages, word of them, and photos."""
+"""Real boto3 over real HTTP against moto's server: messages, word of them, photos, reports."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
 
+from server.mail.mailer import Attachment, Mail
+from server.mail.ses import SESMailer
 from server.photo_bucket import PhotoBucket
 from server.photo_store import Found, Photo
+from server.report_bucket import ReportBucket
 from server.sms.gateway import SENT, UNKNOWN, Outcome
 from server.sms.receipts import ReceiptQueue
 from server.sms.sns import SNSGateway
@@ -59,6 +63,23 @@ def test_a_photo_of_a_driver_is_kept_and_read_back(aws: str) -> None:
 
     assert bucket.look(photo) == Found(photo.sha256, photo.size_bytes)
     assert bucket.read(photo) == content
+
+
+def test_a_report_goes_into_a_bucket_and_by_mail(aws: str) -> None:
+    client("s3", aws).create_bucket(Bucket="valet-reports")
+    bucket = ReportBucket("valet-reports", REGION, lease_s=60, endpoint_url=aws)
+    assert bucket.read("one/volume.xlsx") is None
+    for content in (b"first try", b"the same again"):
+        bucket.keep("one/volume.xlsx", content, "text/plain")
+    assert bucket.read("one/volume.xlsx") == b"the same again"
+
+    client("sesv2", aws).create_email_identity(EmailIdentity="valet@example.com")
+    mailer = SESMailer(REGION, "valet@example.com", lease_s=60, endpoint_url=aws)
+    attached = Attachment("volume.xlsx", "application/octet-stream", b"the same again")
+    mail = Mail("run-1", ["eva@example.com", "luis@example.com"], "Título", "Texto", [attached])
+    assert mailer.send(mail).kind == SENT
+    held = urllib3.request("GET", f"{aws}/moto-api/data.json").json()
+    assert len(held["ses"]["RawMessage"]) == 1
 
 
 def event(message: str, **more: object) -> str:
