@@ -12,8 +12,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
 from schemas.events import Event, restore_event
 from server.bulk import table_of
@@ -132,12 +131,20 @@ def _move(connection: Connection, rows: Sequence[Recorded], version: int) -> Non
         )
 
 
-def bounds(session: Session, journal_id: str, seq: int) -> tuple[datetime | None, datetime | None]:
-    """Between which times an event was that is `received`: those of the nearest events before and
-    behind it in its journal whose times are known."""
-    known = select(_EVENTS.c.at).where(
-        _EVENTS.c.journal_id == journal_id, _EVENTS.c.time_source != RECEIVED
+def bounds() -> tuple[ColumnElement[datetime | None], ColumnElement[datetime | None]]:
+    """Columns of a query of events: between which times one was that is `received`, those of the
+    nearest events before and behind it in its journal whose times are known; null for others."""
+    near = _EVENTS.alias("near")
+    known = (
+        select(near.c.at)
+        .where(near.c.journal_id == _EVENTS.c.journal_id, near.c.time_source != RECEIVED)
+        .correlate(_EVENTS)
+        .limit(1)
     )
-    before = known.where(_EVENTS.c.seq < seq).order_by(_EVENTS.c.seq.desc()).limit(1)
-    behind = known.where(_EVENTS.c.seq > seq).order_by(_EVENTS.c.seq).limit(1)
-    return session.scalar(before), session.scalar(behind)
+    before = known.where(near.c.seq < _EVENTS.c.seq).order_by(near.c.seq.desc())
+    behind = known.where(near.c.seq > _EVENTS.c.seq).order_by(near.c.seq)
+    is_unknown = _EVENTS.c.time_source == RECEIVED
+    return (
+        case((is_unknown, before.scalar_subquery())),
+        case((is_unknown, behind.scalar_subquery())),
+    )

@@ -15,7 +15,10 @@ from server.models import GuestLookRow
 VISIT_PAGE = "visit_page"
 DAY_LIST = "day_list"
 API = "api"
-SCREENS = (VISIT_PAGE, DAY_LIST, API)
+SLIP = "slip"
+SEARCH = "search"
+PHONE = "phone"
+SCREENS = (VISIT_PAGE, DAY_LIST, API, SLIP, SEARCH, PHONE)
 
 
 def note(

@@ -65,6 +65,15 @@ def refresh(database: Database, config: Config, now: datetime) -> bool:
     return True
 
 
+def learned_at(session: Session, config: Config, at: datetime) -> dict[Leg, Travel]:
+    """Seconds from place to place as the drives up to a time have shown them, for its hour."""
+    told, ways = _told(session), ways_made(session, config, at)
+    return {
+        (row["from_place_id"], row["to_place_id"]): Travel(row["drive_s"], row["empty_s"])
+        for row in _learned(config, told, ways, at)
+    }
+
+
 def _is_due(session: Session, config: Config, now: datetime) -> bool:
     legs, known, oldest = session.connection().execute(_AGE).one()
     if legs == 0:
@@ -110,7 +119,8 @@ _DRIVES = (
         _MOVES.c.done_at,
     )
     .join(_VISITS, _VISITS.c.id == _MOVES.c.visit_id)
-    .where(_VISITS.c.received_at >= bindparam("since"), _MOVES.c.state == DONE, ~_DOUBTED)
+    .where(_VISITS.c.received_at.between(bindparam("since"), bindparam("upto")))
+    .where(_MOVES.c.state == DONE, _MOVES.c.taken_at <= bindparam("upto"), ~_DOUBTED)
     .order_by(_MOVES.c.taken_at.desc(), _MOVES.c.visit_id)
     .limit(bindparam("most"))
 )
@@ -122,7 +132,7 @@ def ways_made(session: Session, config: Config, now: datetime) -> list[Way]:
     since = now - timedelta(days=config.learn_days)
     rows = (
         session.connection()
-        .execute(_DRIVES, {"since": since, "most": config.learn_drives_max})
+        .execute(_DRIVES, {"since": since, "upto": now, "most": config.learn_drives_max})
         .all()
     )
     drives = [_way(DRIVE, row.from_place_id, row.to_place_id, row, row, now) for row in rows]

@@ -91,6 +91,16 @@ class Stays:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of `nights` before a recorded one: how many cars came to each booth in each
+    hour, and how long some of them stayed before they were asked for."""
+
+    nights: int
+    per_hour: Mapping[str, Sequence[int]]
+    stays_s: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Noise:
     """How true times differ from what the planner is told: `factor` times it, spread around that.
 
@@ -148,6 +158,7 @@ class Scenario:
     noise: Noise = field(default_factory=Noise)
     closures: Sequence[Closure] = ()
     cut_offs: Sequence[CutOff] = ()
+    before: Before | None = None
     handling_s: int = 150
     take_car_s: int = 120
     early_s: int = 120

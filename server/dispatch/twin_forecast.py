@@ -19,14 +19,22 @@ _HOUR_S = 3600
 
 
 class TwinForecast:
-    """The forecasts of one night, hour by hour. Of a recorded night nothing is known before."""
+    """The forecasts of one night, hour by hour. Of a recorded night nothing is known before but
+    what its scenario says of others."""
 
     def __init__(self, scenario: Scenario) -> None:
         """Look at past nights."""
         self._scenario = scenario
         self._counts: dict[int, dict[str, int]] = {}
+        self._nights = _PAST_NIGHTS
         stays: list[timedelta] = []
-        if not isinstance(scenario.arrivals, Recorded):
+        if scenario.before is not None:
+            self._nights = scenario.before.nights
+            for booth, counts in scenario.before.per_hour.items():
+                for number, count in enumerate(counts):
+                    self._counts.setdefault(number, {})[booth] = count
+            stays = [timedelta(seconds=stay_s) for stay_s in scenario.before.stays_s]
+        elif not isinstance(scenario.arrivals, Recorded):
             for night in range(_PAST_NIGHTS):
                 for car in crowd(scenario, _PAST_SEED + night):
                     hour = self._counts.setdefault(car.arrive_s // _HOUR_S, {})
@@ -43,7 +51,7 @@ class TwinForecast:
         if not self._asked_per_h:
             return []
         hour = (now - self._scenario.starts_at) // timedelta(seconds=_HOUR_S)
-        rates = arrival_rates(self._counts.get(hour, {}), _PAST_NIGHTS, timedelta(hours=1))
+        rates = arrival_rates(self._counts.get(hour, {}), self._nights, timedelta(hours=1))
         staying = [
             Staying(visit.place_id, visit.booth_id, visit.received_at)
             for visit in visits

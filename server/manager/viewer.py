@@ -49,6 +49,13 @@ class Viewer:
         week_day = self.t(f"manage.weekday.{day.isoweekday()}")
         return f"{week_day} {self.short_date(day)}"
 
+    def date_of(self, text: str) -> str:
+        """The same of a date in an address; the text itself if it is none."""
+        try:
+            return self.date(Date.fromisoformat(text))
+        except ValueError:
+            return text
+
     def short_date(self, day: Date) -> str:
         """`21 nov 2026`."""
         month = self.t(f"manage.month.{day.month}")

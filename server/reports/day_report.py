@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,6 +59,7 @@ def day_report(
 ) -> DayReport:
     """The report of one day, of the district or of one booth."""
     lines = visit_lines(session, day, now)
+    near = _by_booth(lines)
     return DayReport(
         day=day,
         made_at=now,
@@ -66,7 +67,7 @@ def day_report(
         booth_id=booth_id,
         figures=count(lines, day, now, booth_id),
         booths=[
-            BoothFigures(booth.id, booth.name, count(lines, day, now, booth.id))
+            BoothFigures(booth.id, booth.name, count(near.get(booth.id, ()), day, now, booth.id))
             for booth in booths(session)
         ],
         lines=[line for line in lines if concerns(line, booth_id)],
@@ -75,6 +76,16 @@ def day_report(
         refused_ever=_refused(session, None),
         promises=promise_report(session, config, day, booth_id),
     )
+
+
+def _by_booth(lines: Sequence[VisitLine]) -> Mapping[str, Sequence[VisitLine]]:
+    """The visits that may count at a booth, by booth: each one stands at a few of them."""
+    near: dict[str, list[VisitLine]] = {}
+    for line in lines:
+        for booth_id in {line.booth_id, line.request_booth_id, line.place_id}:
+            if booth_id is not None:
+                near.setdefault(booth_id, []).append(line)
+    return near
 
 
 def _refused(session: Session, day: Day | None) -> int:

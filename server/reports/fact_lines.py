@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas.events import restore_event
-from schemas.visit import Fact, order_key
+from schemas.visit import Fact
+from schemas.visit_order import order_key
 from server import event_times
 from server.models import EventRow, JournalRow, PersonRow, PlaceRow, VisitRow
 
@@ -45,6 +46,7 @@ def fact_lines(session: Session, visit_ids: Collection[str]) -> dict[str, list[F
     """The events of these visits, by visit, in the order in which they are folded."""
     rows = session.execute(
         select(EventRow, JournalRow.station_id, PlaceRow.name, PersonRow.name, VisitRow.code)
+        .add_columns(*event_times.bounds())
         .join(VisitRow, VisitRow.id == EventRow.visit_id)
         .outerjoin(JournalRow, JournalRow.id == EventRow.journal_id)
         .outerjoin(PlaceRow, PlaceRow.id == EventRow.place_id)
@@ -52,11 +54,10 @@ def fact_lines(session: Session, visit_ids: Collection[str]) -> dict[str, list[F
         .where(EventRow.visit_id.in_(visit_ids))
     )
     found: dict[str, list[tuple[tuple[int, int, str, int], FactLine]]] = {}
-    for row, station_id, place_name, actor_name, code in rows:
+    for row, station_id, place_name, actor_name, code, after, before in rows:
         assert row.visit_id is not None
         event = restore_event(json.loads(row.line))
         key = order_key(Fact(row.journal_id, event, row.at))
-        after, before = _bounds(session, row)
         line = FactLine(
             event_id=row.event_id,
             type=row.type,
@@ -77,9 +78,3 @@ def fact_lines(session: Session, visit_ids: Collection[str]) -> dict[str, list[F
         visit_id: [line for _, line in sorted(pairs, key=lambda pair: pair[0])]
         for visit_id, pairs in found.items()
     }
-
-
-def _bounds(session: Session, row: EventRow) -> tuple[datetime | None, datetime | None]:
-    if row.time_source != event_times.RECEIVED:
-        return None, None
-    return event_times.bounds(session, row.journal_id, row.seq)

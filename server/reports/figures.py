@@ -26,7 +26,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of cars; waits in whole seconds over `waits_n` cars.
+    """Counts of cars; waits in whole seconds over `waits_n` cars, and the longest that these
+    cars were promised first (`promised_…`).
 
     `late`: drivers who wait although the first promise has passed; `late_again`: although
     the last one has, too.
@@ -38,6 +39,8 @@ class Figures:
     waits_n: int
     wait_median_s: int | None
     wait_p90_s: int | None
+    promised_median_s: int | None
+    promised_p90_s: int | None
     kept_first: Share
     kept_last: Share
     late: int
@@ -61,6 +64,11 @@ def count(lines: Sequence[VisitLine], day: Day, now: datetime, booth_id: str | N
     asked = [line for line in lines if _is(booth_id, line.request_booth_id)]
     ready = [line for line in asked if day.holds(line.ready_at)]
     waits = [line.wait_s for line in ready if line.wait_s is not None]
+    promised = [
+        line.promised_wait_s
+        for line in ready
+        if line.wait_s is not None and line.promised_wait_s is not None
+    ]
     late = [line for line in asked if line.is_late(now)]
     return Figures(
         inside=len(inside),
@@ -69,6 +77,8 @@ def count(lines: Sequence[VisitLine], day: Day, now: datetime, booth_id: str | N
         waits_n=len(waits),
         wait_median_s=nearest_rank(waits, MEDIAN),
         wait_p90_s=nearest_rank(waits, NINETIETH),
+        promised_median_s=nearest_rank(promised, MEDIAN),
+        promised_p90_s=nearest_rank(promised, NINETIETH),
         kept_first=_share([line.kept_first for line in ready]),
         kept_last=_share([line.kept_last for line in ready]),
         late=len(late),

@@ -15,7 +15,8 @@ from server.outbox import UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class MessageLine:
-    """One message; `status` and `template` are those of `server.outbox`."""
+    """One message; `status` and `template` are those of `server.outbox`, the rest as in
+    `MessageRow`."""
 
     id: str
     visit_id: str
@@ -27,6 +28,8 @@ class MessageLine:
     fault: str | None
     created_at: datetime
     sent_at: datetime | None
+    settled_at: datetime | None
+    cost_micros: int | None
 
 
 def unknown_messages(session: Session) -> Sequence[MessageLine]:
@@ -60,6 +63,8 @@ def _lines(session: Session, statement: Select[MessageRow, str]) -> list[Message
             fault=row.fault,
             created_at=row.created_at,
             sent_at=row.sent_at,
+            settled_at=row.settled_at,
+            cost_micros=row.cost_micros,
         )
         for row, code in session.execute(statement)
     ]

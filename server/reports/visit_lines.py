@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, select, union
+from sqlalchemy import CompoundSelect, Row, and_, select, union_all
 from sqlalchemy.orm import Session
 
 from schemas import states
+from server.bulk import table_of
 from server.models import PromiseRow, RequestRow, VisitRow
+from server.one_of import one_of
 from server.reports.day import Day
 from server.visits import OPEN
 
+_VISITS, _PROMISES = table_of(VisitRow), table_of(PromiseRow)
 _STOOD = (OPEN, "done")
 _AT_THE_DRIVERS = (states.READY, states.HANDED_OVER)
 _COLUMNS = (
@@ -82,6 +85,13 @@ class VisitLine:
         return max(0, (self.ready_at - self.waits_from) // timedelta(seconds=1))
 
     @property
+    def promised_wait_s(self) -> int | None:
+        """The wait that was promised first, at most: until the end of that window."""
+        if self.first_ready_by is None or self.waits_from is None:
+            return None
+        return max(0, (self.first_ready_by - self.waits_from) // timedelta(seconds=1))
+
+    @property
     def kept_first(self) -> bool | None:
         """Whether the car was ready by the first promise; None where there was nothing to keep."""
         return _kept(self.ready_at, self.first_ready_by)
@@ -107,23 +117,27 @@ def _kept(ready_at: datetime | None, ready_by: datetime | None) -> bool | None:
 
 def visit_lines(session: Session, day: Day, now: datetime) -> list[VisitLine]:
     """Every visit that was received, made ready or handed over in the day, or was inside at its
-    end (now, while it lasts), by time of reception. Two queries, however many there are."""
+    end (now, while it lasts), by time of reception. Three queries, however many there are."""
     lines: dict[str, VisitLine] = {}
+    # Apart, so that nobody has to guess how many they are before they look for their requests.
+    ids = session.scalars(_chosen(day, now)).unique().all()
     rows = session.execute(
         select(*_COLUMNS)
         .outerjoin(
             RequestRow,
             and_(RequestRow.visit_id == VisitRow.id, RequestRow.status.in_(_STOOD)),
         )
-        .where(_chosen(day, now))
-        .order_by(VisitRow.received_at, VisitRow.id, RequestRow.made_at, RequestRow.event_id)
+        .where(one_of(_VISITS.c.id, "ids"))
+        .order_by(VisitRow.received_at, VisitRow.id, RequestRow.made_at, RequestRow.event_id),
+        {"ids": ids},
     )
     for row in rows:
         lines[row.id] = _line(row)
     promised = session.execute(
         select(PromiseRow.visit_id, PromiseRow.request_id, PromiseRow.ready_by, PromiseRow.made_at)
-        .where(PromiseRow.visit_id.in_(list(lines)))
-        .order_by(PromiseRow.made_at, PromiseRow.id)
+        .where(one_of(_PROMISES.c.visit_id, "ids"))
+        .order_by(PromiseRow.made_at, PromiseRow.id),
+        {"ids": ids},
     )
     for visit_id, request_id, ready_by, made_at in promised:
         line = lines[visit_id]
@@ -132,7 +146,7 @@ def visit_lines(session: Session, day: Day, now: datetime) -> list[VisitLine]:
     return list(lines.values())
 
 
-def _chosen(day: Day, now: datetime) -> ColumnElement[bool]:
+def _chosen(day: Day, now: datetime) -> CompoundSelect[str]:
     """Which visits count. A union, so that each of its parts may go by its own index."""
     upto = day.upto(now)
     in_day = [
@@ -143,7 +157,7 @@ def _chosen(day: Day, now: datetime) -> ColumnElement[bool]:
         select(VisitRow.id).where(VisitRow.received_at < upto, condition)
         for condition in (VisitRow.handed_over_at.is_(None), VisitRow.handed_over_at >= upto)
     ]
-    return VisitRow.id.in_(union(*in_day, *inside))
+    return union_all(*in_day, *inside)
 
 
 def _line(row: Row[*tuple[Any, ...]]) -> VisitLine:

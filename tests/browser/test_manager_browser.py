@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
+from sqlalchemy import delete
 
 from schemas import states
+from server.dispatch.scenario_file import content_of
+from server.models import SessionRow, WhatIfRow
 from tests.browser.manager_desk import Desk, check_page, serving
 from tests.chromium import Pages
 from tests.manager_evening import DATE, PASSWORD, Evening
@@ -117,34 +119,137 @@ def test_the_day_before_is_a_link_away_and_has_no_figure_of_now(desk: Desk) -> N
     expect(page.locator("#figure-late")).to_have_count(0)
 
 
-def test_a_day_that_goes_on_is_refreshed_unless_somebody_is_busy(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_an_open_day_follows_and_takes_nothing_from_who_reads_it(
+    chromium_pages: Pages, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    page = desk.open(width=1280, height=900)
+    template = request.getfixturevalue("_sqlite_template")
+    with serving(tmp_path, template) as (evening, base):
+        desk = Desk(evening, base, chromium_pages)
+        page = desk.open(width=1280, height=700)
+        page.clock.install()
+        page.goto(f"{base}/manage/")
+        page.fill("#person", MANAGER)
+        page.fill("#password", PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("#live-state")).to_contain_text("En vivo")
+        # Somebody reads how a figure is computed, has gone to a link by keyboard, and scrolled.
+        page.locator("#places-title").scroll_into_view_if_needed()
+        page.locator("#how-places summary").click()
+        page.evaluate("document.getElementById('part-ledger').isTheSame = true")
+        link = page.locator(f"#open-{evening.late.id} a")
+        link.focus()
+        before = top_of(link)
+
+        evening.parked.take("bolivar", move=states.RETRIEVE)
+        page.clock.run_for(16_000)
+        expect(page.locator("#drives")).to_contain_text(evening.parked.code)
+        expect(page.locator("#map-title")).to_contain_text("1 en camino")
+
+        expect(link).to_be_focused()
+        assert page.locator("#how-places").get_attribute("open") is not None
+        assert page.evaluate("document.getElementById('part-ledger').isTheSame") is True
+        # Where the reader is nothing has jumped, whatever came in above.
+        assert abs(top_of(link) - before) <= 1
+        expect(page.locator("#live-said")).to_have_text("")
+        assert not desk.complaints
+
+
+def top_of(link: Locator) -> float:
+    """How far below the upper edge of the screen it is."""
+    top: float = link.evaluate("one => one.getBoundingClientRect().top")
+    return top
+
+
+def test_a_page_that_hears_nothing_says_so_and_one_that_nobody_sees_asks_nothing(
+    desk: Desk,
+) -> None:
+    page = desk.open(width=360, height=740)
     page.clock.install()
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/live" in sent.url else None)
     page.goto(f"{desk.base}/manage/")
     page.fill("#person", MANAGER)
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_selector("#day")
-    made_at = page.locator(".head .note")
-    before = made_at.inner_text()
-    monkeypatch.setattr("server.clock.now", lambda: later(desk.evening.now))
+    expect(page.locator("#live-state")).to_contain_text("En vivo")
 
-    page.locator("#figure-median summary").click()
-    page.clock.run_for(25_000)
-    assert made_at.inner_text() == before
-
-    page.locator("#figure-median summary").click()
-    page.locator("#figure-median summary").blur()
-    # Not past the time that the page gives an answer to come: its clock is this one, too.
+    page.route("**/day/live*", lambda route: route.abort())
+    page.clock.run_for(60_000)
+    expect(page.locator("#live-state")).to_contain_text("Sin noticias desde hace")
+    expect(page.locator("#live-said")).to_contain_text("no decida con esto")
+    page.unroute("**/day/live*")
     page.clock.run_for(16_000)
-    expect(made_at).not_to_have_text(before)
+    expect(page.locator("#live-state")).to_contain_text("En vivo")
+    expect(page.locator("#live-said")).to_have_text("La página vuelve a estar al día.")
+
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    count = len(asked)
+    page.clock.run_for(120_000)
+    assert len(asked) == count > 4
+    page.evaluate(
+        """Object.defineProperty(document, "hidden", {value: false, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"))"""
+    )
+    expect(page.locator("#live-state")).to_contain_text("En vivo")
+    assert len(asked) == count + 1
+
+    desk.evening.database.write(lambda session: session.execute(delete(SessionRow)))
+    page.clock.run_for(16_000)
+    expect(page.locator("#live-state")).to_contain_text("Su sesión terminó")
+    # What was cut off on purpose is no fault of the page.
+    desk.complaints.clear()
 
 
-def later(now: datetime) -> datetime:
-    """A quarter of an hour later."""
-    return now + timedelta(minutes=15)
+@pytest.mark.parametrize(
+    ("width", "locale", "light"),
+    [(320, "en-US", "dark"), (1920, "es-PA", "light")],
+)
+def test_search_and_what_if_fit_and_can_be_used_by_everybody(
+    desk: Desk, width: int, locale: str, light: str
+) -> None:
+    page = desk.sign_in(
+        "/manage/search", width=width, height=900, locale=locale, dark=light == "dark"
+    )
+    check_page(page, width)
+    page.keyboard.press("Tab")
+    page.locator("[name=text]").focus()
+    page.keyboard.type("AB1000")
+    page.keyboard.press("Enter")
+    expect(page.locator("#found")).to_contain_text(desk.evening.whole[0].code)
+    assert "AB1000" not in page.url
+    check_page(page, width)
+    for path in ("/manage/what-if?night=made:theatre", f"/manage/what-if/{answered(desk.evening)}"):
+        page.goto(desk.base + path)
+        check_page(page, width)
+    expect(page.locator("#differences")).to_contain_text("n")
+
+
+def answered(evening: Evening) -> str:
+    """A question whose answer is there."""
+    figures = {"cars": 9, "left": 0, "wait_p90_min": 9, "overflow_min": 2, "kept_percent": 90}
+    played = [
+        {
+            "seed": seed,
+            "without": {**figures, "wait_median_min": 8, "cost_min": 5},
+            "with": {**figures, "wait_median_min": 6 + seed / 2, "cost_min": 4},
+        }
+        for seed in (1, 2)
+    ]
+    row = WhatIfRow(
+        id="answered",
+        made_by=MANAGER,
+        made_at=evening.now,
+        source="made:theatre",
+        night=content_of("theatre"),
+        change={"kind": "runners", "more": 1},
+        seeds=2,
+        state="done",
+        played=played,
+        spent_s=9,
+        done_at=evening.now,
+    )
+    evening.database.write(lambda session: session.merge(row))
+    return row.id
 
 
 def test_a_decision_is_made_without_a_mouse(

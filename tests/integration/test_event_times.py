@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from schemas import events
 from server import event_times
@@ -49,7 +50,11 @@ def times(cloud: CloudKit) -> list[tuple[datetime, str]]:
 
 def bounds(cloud: CloudKit, station: StationLines, seq: int) -> tuple[Any, Any]:
     """Between which times an event was."""
-    return cloud.database.read(lambda session: event_times.bounds(session, station.journal_id, seq))
+    one = select(*event_times.bounds()).where(
+        EventRow.journal_id == station.journal_id, EventRow.seq == seq
+    )
+    before, behind = cloud.database.read(lambda session: session.execute(one).one())
+    return before, behind
 
 
 def test_an_unknown_time_is_bounded_by_an_event_that_comes_later(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
 from flask import Response, redirect, render_template, request, url_for
@@ -13,62 +14,111 @@ from server.app import services
 from server.day_roots import public_key, root_on
 from server.dispatch import planner_state
 from server.district import get_place
-from server.manager.blueprint import blueprint, person, viewer
+from server.manager.blueprint import blueprint, may_see, person, viewer
 from server.manager.day_csv import rows_of, written
+from server.masking import masked_plate
+from server.permissions import Permission, needs
 from server.reports.card_alarms import card_alarms
 from server.reports.day import Day, day_at, day_of, parse_date
 from server.reports.day_report import DayReport, day_report
 from server.reports.driver_reports import driver_reports
 from server.reports.forks import forks
 from server.reports.held_visits import held_visits
+from server.reports.map_view import landmarks_around, map_view
 from server.reports.message_lines import unknown_messages
 from server.reports.open_visits import open_visits
+from server.reports.today_now import DistrictNow, district_now
 from server.reports.visit_lines import VisitLine
 
 
 @blueprint.get("/")
+@needs(Permission.TODAY)
 def today() -> AnyResponse:
     """The first page is the present day."""
     return redirect(url_for("manager.day"), 303)
 
 
 @blueprint.get("/day")
+@needs(Permission.TODAY)
 def day() -> str:
-    """Figures, what waits for a decision, open visits and stations of one day."""
+    """Figures, this moment, what waits for a decision, open visits and stations of one day."""
+    return render_template("manager/day.html", **_values())
+
+
+@blueprint.get("/day/live")
+@needs(Permission.TODAY)
+def day_live() -> AnyResponse:
+    """The same without what is around it, for a page that is open: 304 while nothing of it is
+    other than it was."""
+    page = render_template("manager/day_live.html", **_values())
+    answer = Response(page, content_type="text/html; charset=utf-8")
+    answer.set_etag(digest(page))
+    answer.make_conditional(request)
+    return answer
+
+
+@blueprint.app_template_filter()
+def digest(text: str) -> str:
+    """A short name of exactly this text: an open page replaces what has another one."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _values() -> dict[str, object]:
     found, now = services(), clock.now()
+    config = found.config
     chosen, booth_id = _filters(now)
 
     def read(session: Session) -> dict[str, object]:
         opened = [visit for visit in open_visits(session, now) if visit.concerns(booth_id)]
         report = _report(session, chosen, booth_id, now)
         gone = _gone(report)
+        is_today = report.is_today
         return {
             "report": report,
             "gone_count": len(gone),
-            "gone_visits": gone[: found.config.page_rows],
+            "gone_visits": gone[: config.page_rows],
             "open_count": len(opened),
-            "open_visits": opened[: found.config.page_rows],
+            "open_visits": opened[: config.page_rows],
+            "late_visits": [visit for visit in opened if visit.is_late],
+            "present": district_now(session, config, report.stations, now) if is_today else None,
             "held": held_visits(session),
             "unknown": unknown_messages(session),
             "card_alarms": card_alarms(session),
-            "driver_reports": driver_reports(session, found.config, now),
+            "driver_reports": driver_reports(session, config, now),
             "root": root_on(session, chosen.date),
             "forks": forks(session),
             "planner_lost": planner_state.lost(session),
         }
 
-    return render_template(
-        "manager/day.html",
-        **found.database.read(read),
-        day_before=(chosen.date - timedelta(days=1)).isoformat(),
-        day_after=(chosen.date + timedelta(days=1)).isoformat(),
-        today=day_at(now, chosen.zone, found.config.day_starts_hour).date,
-        now=now,
-        ledger_key=public_key(found.key),
-    )
+    values = found.database.read(read)
+    return {
+        **values,
+        "day_before": (chosen.date - timedelta(days=1)).isoformat(),
+        "day_after": (chosen.date + timedelta(days=1)).isoformat(),
+        "today": day_at(now, chosen.zone, config.day_starts_hour).date,
+        "now": now,
+        "every_s": config.live_every_s,
+        "back": url_for("manager.day", date=request.args.get("date"), booth=booth_id),
+        "map": _map(values["present"]),
+        "ledger_key": public_key(found.key),
+    }
+
+
+def _map(present: object) -> dict[str, object] | None:
+    """The drawing of this moment and who is named for its landmarks."""
+    if not isinstance(present, DistrictNow):
+        return None
+    config = services().config
+    around = landmarks_around(config.origin_lat, config.origin_lon)
+    return {
+        "drawing": map_view(present.places, present.drives, around.points),
+        "attribution": around.attribution,
+        "url": around.url,
+    }
 
 
 @blueprint.get("/day.csv")
+@needs(Permission.EXPORT)
 def day_csv() -> Response:
     """The visits behind the day's figures, one a row. Their drivers are told who has looked."""
     found, now, viewer_id = services(), clock.now(), person().id
@@ -79,7 +129,8 @@ def day_csv() -> Response:
         known = guests.load_many(session, found.key, [line.guest_ref for line in report.lines])
         shown = [line.id for line in report.lines if line.guest_ref in known]
         guest_looks.note(session, shown, viewer_id, guest_looks.DAY_LIST, now)
-        return report, {ref: guest.plate for ref, guest in known.items()}
+        show = str if may_see(Permission.PHONES) else masked_plate
+        return report, {ref: show(guest.plate) for ref, guest in known.items()}
 
     report, plates = found.database.write(read)
     name = f"valet_{chosen.date.isoformat()}_{booth_id or 'all'}.csv"
