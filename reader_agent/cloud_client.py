@@ -36,6 +36,7 @@ from reader_agent.station_key import KeyRing, StationKeyError
 from schemas.canonical import canonical_json
 from schemas.card_keys import CardKeys
 from schemas.enrolment import ENROLL_PATH, KEY_PATH, EnrolledSchema
+from schemas.request_ids import REQUEST_ID_HEADER, new_request_id
 from schemas.signing import public_key_of, sign, sign_next_key
 from schemas.sync import CONTENT_TYPE, SyncAnswerSchema
 
@@ -256,7 +257,9 @@ class CloudClient:
         return True
 
     def _packed(self, path: str, body: bytes, content_type: str, timeout_s: float) -> _Parcel:
-        headers = {"Content-Type": content_type, "Accept-Encoding": "gzip"}
+        # One for all tries of this round trip: what the cloud's log knows it by.
+        named = {REQUEST_ID_HEADER: new_request_id()}
+        headers = {"Content-Type": content_type, "Accept-Encoding": "gzip", **named}
         if self._gzip_level and len(body) > GZIP_FROM_BYTES:
             body = gzip.compress(body, compresslevel=self._gzip_level, mtime=0)
             headers["Content-Encoding"] = "gzip"
