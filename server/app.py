@@ -17,7 +17,9 @@ from server.database import Database
 from server.master_key import MasterKey, load_master_key
 from server.photo_store import PhotoStore
 from server.photo_stores import open_photo_store
+from server.request_ids import name_requests
 from server.version_watch import VersionWatch
+from server.watch import watch_over
 
 log = structlog.get_logger()
 _FOLDER = Path(__file__).parent
@@ -57,7 +59,7 @@ def create_app(config: Config) -> Flask:
         config=config,
         database=database,
         key=key,
-        catalog=Catalog(_FOLDER / "translations", "driver", "manager"),
+        catalog=Catalog(_FOLDER / "translations", "driver", "manager", "reports", "administration"),
         watch=VersionWatch(database),
     )
     app.extensions[_PHOTOS] = open_photo_store(config, key)
@@ -67,6 +69,8 @@ def create_app(config: Config) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
+    name_requests(app)
+    watch_over(app, config)
     app.register_blueprint(driver)
     app.register_blueprint(manager)
     register_api(app)

@@ -15,7 +15,7 @@ from schemas.problems import Refusal
 from server import clock
 from server.config import Config, ConfigError, load_config
 from server.database import Database, DatabaseError
-from server.district import current_version, load_district, read_district
+from server.district import current_version, kept_from, load_district, read_district
 from server.logs import configure_logs
 from server.master_key import KeyFileError, load_master_key
 
@@ -23,8 +23,11 @@ T = TypeVar("T")
 
 # Commands in files of their own, which are read only for whoever gives them.
 _ELSEWHERE = {
+    "backup": ("server.backup.command", "backup"),
     "bench-plan": ("server.dispatch.bench_command", "bench_plan"),
+    "figures": ("server.figures.command", "figures"),
     "ledger": ("server.ledger_command", "ledger"),
+    "restore": ("server.backup.command", "restore"),
     "simulate": ("server.dispatch.simulate_command", "simulate"),
     "sun": ("server.sun_command", "sun"),
 }
@@ -139,13 +142,18 @@ def district() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def district_load(config: Config, file: Path) -> None:
-    """Take in a district file (JSON): adds and changes, never deletes."""
+    """Take in a district file (JSON): adds and changes, never deletes. What administrators have
+    changed on the web stays as they made it."""
     content = read_district(file)
-    version = _write(config, lambda session: load_district(session, content))
+    version, kept = _write(
+        config, lambda session: (load_district(session, content), kept_from(session, content))
+    )
     click.echo(
         f"{content.name}: {len(content.places)} places, {len(content.people)} people, "
         f"{len(content.tags)} tags (version {version})"
     )
+    if kept:
+        click.echo(f"left as administrators made them: {', '.join(kept)}", err=True)
 
 
 @main.group()

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from environs import Env, EnvValidationError, validate
 
-from schemas.photo import PHOTO_BYTES_MAX
+from server import setting_groups
 
 PREFIX = "VALET_SERVER_"
-SMS_GATEWAYS = ("recording", "sns", "voice-v2")
-PHOTO_STORES = ("folder", "s3")
 
 
 class ConfigError(Exception):
@@ -49,10 +46,32 @@ class Config:
     price and one for each whole minute after the free ones, `tariff_most_cents` at most (0: no
     end), before the tax; all 0: nothing is charged.
 
+    Managers: the page of the present day looks for news every `live_every_s`; a search by time
+    looks at `search_days_max` at most. A question "what if" is played over `what_if_seeds` nights
+    with and without the change, in `what_if_s` altogether; who plays it has `what_if_lease_s` for
+    each night before another worker goes on. Nights up to `what_if_days` ago can be played.
+
     Photos: `photo_store` is `folder` (under `data_dir`) or `s3` (`photo_bucket`). A place to put
     one is good for `photo_put_s`, at most `photo_puts_at_once` come into the folder at a time, a
     line that is quiet for `photo_stall_s` is given up, and a half that nobody has added to for
     `photo_part_keep_s` is dropped. A photo that came `photo_late_s` after it was taken is late.
+
+    Figures for reports are made of `figures_events_max` new events at a time.
+
+    Reports: those that are made by themselves are kept in `report_store` (`folder` under
+    `data_dir`, or `s3`: `report_bucket`) and sent by `mail_carrier` (`folder`: files under
+    `data_dir`, or `ses`) from `mail_sender` to `report_recipients_max` addresses at most. A run is
+    claimed for `report_lease_s` and tried `report_tries_max` times. A PDF has
+    `report_pdf_rows` rows of each table at most.
+
+    Watching: the database has `ready_within_s` to answer, and a worker is missed after
+    `worker_silent_s`. Metrics look back `metrics_window_s`; they are shown to whoever brings
+    `metrics_token` (or what is in `metrics_token_file`) and to `metrics_networks`.
+
+    Keeping: `guest_keep_days` after the last word of a visit that was closed cleanly, plate, phone,
+    texts and photos are erased (0: never); `claim_keep_days` after it where the driver has told of
+    a problem. `purge_batch` visits at a time, all of them looked through every `purge_every_s`.
+    `postgres_bin`: the folder of `pg_dump` and `pg_restore`, if they are not where they should be.
     """
 
     data_dir: Path
@@ -109,7 +128,14 @@ class Config:
     owner_takes_car_s: int
     station_silent_s: int
     page_rows: int
+    figures_events_max: int
     day_starts_hour: int
+    live_every_s: int
+    search_days_max: int
+    what_if_seeds: int
+    what_if_s: int
+    what_if_lease_s: int
+    what_if_days: int
     tap_session_s: int
     tap_failures_per_address: int
     tap_failures_per_card: int
@@ -146,6 +172,27 @@ class Config:
     photo_stall_s: int
     photo_late_s: int
     photo_part_keep_s: int
+    report_store: str
+    report_bucket: str
+    report_region: str
+    report_lease_s: int
+    report_tries_max: int
+    report_recipients_max: int
+    report_pdf_rows: int
+    mail_carrier: str
+    mail_region: str
+    mail_sender: str
+    ready_within_s: int
+    worker_silent_s: int
+    metrics_window_s: int
+    metrics_token: str = field(repr=False)
+    metrics_token_file: Path | None
+    metrics_networks: str
+    guest_keep_days: int
+    claim_keep_days: int
+    purge_batch: int
+    purge_every_s: int
+    postgres_bin: str
 
     @property
     def key_file(self) -> Path:
@@ -156,6 +203,16 @@ class Config:
     def photo_folder(self) -> Path:
         """Where photos are kept, unless in a bucket."""
         return self.data_dir / "photos"
+
+    @property
+    def report_folder(self) -> Path:
+        """Where reports that were made by themselves are kept, unless in a bucket."""
+        return self.data_dir / "reports"
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mail is written as files, unless it is sent."""
+        return self.data_dir / "mail"
 
 
 def load_config(file: Path | None = None) -> Config:
@@ -230,149 +287,25 @@ def _read(env: Env) -> Config:
         replan_s=env.int("REPLAN_S", 5, validate=positive),
         station_silent_s=env.int("STATION_SILENT_S", 90, validate=positive),
         page_rows=env.int("PAGE_ROWS", 200, validate=positive),
+        figures_events_max=env.int("FIGURES_EVENTS_MAX", 500, validate=positive),
         day_starts_hour=env.int("DAY_STARTS_HOUR", 6, validate=validate.Range(0, 23)),
-        **_read_promises(env),
-        **_read_messages(env),
-        **_read_planning(env),
-        **_read_cards(env),
-        **_read_stations(env),
-        **_read_drivers(env),
-        **_read_photos(env),
+        live_every_s=env.int("LIVE_EVERY_S", 15, validate=validate.Range(2, 600)),
+        search_days_max=env.int("SEARCH_DAYS_MAX", 31, validate=validate.Range(1, 366)),
+        what_if_seeds=env.int("WHAT_IF_SEEDS", 5, validate=validate.Range(2, 50)),
+        what_if_s=env.int("WHAT_IF_S", 900, validate=positive),
+        what_if_lease_s=env.int("WHAT_IF_LEASE_S", 600, validate=positive),
+        what_if_days=env.int("WHAT_IF_DAYS", 400, validate=positive),
+        **setting_groups.promises(env),
+        **setting_groups.messages(env),
+        **setting_groups.planning(env),
+        **setting_groups.cards(env),
+        **setting_groups.stations(env),
+        **setting_groups.drivers(env),
+        **setting_groups.photos(env),
+        **setting_groups.reports(env),
+        **setting_groups.watching(env),
+        **setting_groups.keeping(env),
     )
-
-
-def _read_promises(env: Env) -> dict[str, Any]:
-    positive = validate.Range(min=1)
-    not_negative = validate.Range(min=0)
-    return {
-        "promise_slack_percent": env.int("PROMISE_SLACK_PERCENT", 25, validate=not_negative),
-        "promise_slack_s": env.int("PROMISE_SLACK_S", 120, validate=not_negative),
-        "promise_move_s": env.int("PROMISE_MOVE_S", 120, validate=not_negative),
-        "promise_kept_percent": env.int(
-            "PROMISE_KEPT_PERCENT", 90, validate=validate.Range(51, 99)
-        ),
-        "promise_step_permille": env.int(
-            "PROMISE_STEP_PERMILLE", 20, validate=validate.Range(0, 500)
-        ),
-        "promise_memory_cars": env.int("PROMISE_MEMORY_CARS", 300, validate=positive),
-        "promise_assumed_cars": env.int("PROMISE_ASSUMED_CARS", 20, validate=positive),
-        "learn_every_s": env.int("LEARN_EVERY_S", 600, validate=positive),
-        "learn_days": env.int("LEARN_DAYS", 28, validate=positive),
-        "learn_half_life_h": env.int("LEARN_HALF_LIFE_H", 48, validate=positive),
-        "learn_drives_max": env.int("LEARN_DRIVES_MAX", 5000, validate=positive),
-    }
-
-
-def _read_messages(env: Env) -> dict[str, Any]:
-    positive = validate.Range(min=1)
-    not_negative = validate.Range(min=0)
-    gateway = env.str("SMS_GATEWAY", "recording", validate=validate.OneOf(SMS_GATEWAYS))
-    # What a sender id, a number in E.164, or the id or ARN of a number or pool is made of; SNS
-    # knows only sender ids.
-    origin = validate.Regexp(r"^[A-Za-z0-9_:/+-]{0,256}\Z")
-    sender_id = validate.Regexp(r"^[A-Za-z0-9]{0,11}\Z")
-    return {
-        "sms_gateway": gateway,
-        "sms_region": env.str("SMS_REGION", "us-east-1"),
-        "sms_sender": env.str(
-            "SMS_SENDER", "", validate=origin if gateway == "voice-v2" else sender_id
-        ),
-        "sms_stale_s": env.int("SMS_STALE_S", 900, validate=positive),
-        "sms_tries_max": env.int("SMS_TRIES_MAX", 5, validate=positive),
-        "sms_lease_s": env.int("SMS_LEASE_S", 60, validate=positive),
-        "sms_batch": env.int("SMS_BATCH", 20, validate=positive),
-        "sms_per_visit_max": env.int("SMS_PER_VISIT_MAX", 8, validate=positive),
-        "sms_part_micros": env.int("SMS_PART_MICROS", 0, validate=not_negative),
-        "sms_configuration_set": env.str("SMS_CONFIGURATION_SET", "", validate=origin),
-        "sms_receipts_queue": env.str("SMS_RECEIPTS_QUEUE", ""),
-        "sms_receipts_s": env.int("SMS_RECEIPTS_S", 10, validate=positive),
-    }
-
-
-def _read_planning(env: Env) -> dict[str, Any]:
-    positive = validate.Range(min=1)
-    not_negative = validate.Range(min=0)
-    return {
-        "plan_rounds": env.int("PLAN_ROUNDS", 40, validate=not_negative),
-        "plan_ms": env.int("PLAN_MS", 200, validate=positive),
-        "plan_late_ms": env.int("PLAN_LATE_MS", 2000, validate=positive),
-        "plan_seed": env.int("PLAN_SEED", 1, validate=not_negative),
-        "divert_s": env.int("DIVERT_S", 120, validate=not_negative),
-        "runner_lost_s": env.int("RUNNER_LOST_S", 600, validate=positive),
-        "shuffle_s": env.int("SHUFFLE_S", 150, validate=not_negative),
-        "stay_s": env.int("STAY_S", 9000, validate=positive),
-        "owner_takes_car_s": env.int("OWNER_TAKES_CAR_S", 300, validate=not_negative),
-    }
-
-
-def _read_cards(env: Env) -> dict[str, Any]:
-    positive = validate.Range(min=1)
-    return {
-        "tap_session_s": env.int("TAP_SESSION_S", 1800, validate=positive),
-        "tap_failures_per_address": env.int("TAP_FAILURES_PER_ADDRESS", 60, validate=positive),
-        "tap_failures_per_card": env.int("TAP_FAILURES_PER_CARD", 20, validate=positive),
-        "tap_failures_s": env.int("TAP_FAILURES_S", 600, validate=positive),
-        "card_reads_keep_s": env.int("CARD_READS_KEEP_S", 90 * 24 * 3600, validate=positive),
-        "card_keys_per_hour": env.int("CARD_KEYS_PER_HOUR", 120, validate=positive),
-    }
-
-
-def _read_stations(env: Env) -> dict[str, Any]:
-    positive = validate.Range(min=1)
-    return {
-        "clock_window_s": env.int("CLOCK_WINDOW_S", 120, validate=positive),
-        "twin_overlap_s": env.int("TWIN_OVERLAP_S", 60, validate=positive),
-        "station_code_s": env.int("STATION_CODE_S", 600, validate=positive),
-        "enrol_tries_per_address": env.int("ENROL_TRIES_PER_ADDRESS", 10, validate=positive),
-        "enrol_tries_in_all": env.int("ENROL_TRIES_IN_ALL", 100, validate=positive),
-        "enrol_tries_s": env.int("ENROL_TRIES_S", 600, validate=positive),
-    }
-
-
-def _read_drivers(env: Env) -> dict[str, Any]:
-    positive = validate.Range(min=1)
-    cents = validate.Range(0, 1_000_000)
-    return {
-        "driver_tries_per_link": env.int("DRIVER_TRIES_PER_LINK", 60, validate=positive),
-        "driver_tries_per_address": env.int("DRIVER_TRIES_PER_ADDRESS", 1200, validate=positive),
-        "driver_tries_s": env.int("DRIVER_TRIES_S", 600, validate=positive),
-        "driver_reports_max": env.int("DRIVER_REPORTS_MAX", 5, validate=positive),
-        "driver_note_chars": env.int("DRIVER_NOTE_CHARS", 500, validate=validate.Range(1, 2000)),
-        "driver_photo_bytes_max": env.int(
-            "DRIVER_PHOTO_BYTES_MAX", 12 * 1024 * 1024, validate=validate.Range(1, PHOTO_BYTES_MAX)
-        ),
-        "help_phone": env.str("HELP_PHONE", "", validate=validate.Regexp(r"^(\+[0-9]{7,15})?\Z")),
-        "walk_m_per_min": env.int("WALK_M_PER_MIN", 65, validate=positive),
-        # The cathedral of Panama's old town, see server/data/casco_viejo.json.
-        "origin_lat": env.float("ORIGIN_LAT", 8.9526453, validate=validate.Range(-89, 89)),
-        "origin_lon": env.float("ORIGIN_LON", -79.5353495, validate=validate.Range(-180, 180)),
-        "tariff_flat_cents": env.int("TARIFF_FLAT_CENTS", 0, validate=cents),
-        "tariff_minute_cents": env.int("TARIFF_MINUTE_CENTS", 0, validate=cents),
-        "tariff_free_min": env.int("TARIFF_FREE_MIN", 0, validate=validate.Range(0, 1440)),
-        "tariff_most_cents": env.int("TARIFF_MOST_CENTS", 0, validate=cents),
-        "tariff_tax_percent": env.int("TARIFF_TAX_PERCENT", 7, validate=validate.Range(0, 100)),
-    }
-
-
-def _read_photos(env: Env) -> dict[str, Any]:
-    positive = validate.Range(min=1)
-    store = env.str("PHOTO_STORE", "folder", validate=validate.OneOf(PHOTO_STORES))
-    # Amazon's rules for the name of a bucket; none is needed for a folder.
-    named = validate.Regexp(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", error="name a bucket")
-    bucket = env.str("PHOTO_BUCKET", validate=named) if store == "s3" else ""
-    return {
-        "photo_store": store,
-        "photo_bucket": bucket,
-        "photo_region": env.str("PHOTO_REGION", "us-east-1"),
-        "photo_bytes_max": env.int(
-            "PHOTO_BYTES_MAX", 4 * 1024 * 1024, validate=validate.Range(1, PHOTO_BYTES_MAX)
-        ),
-        "photo_put_s": env.int("PHOTO_PUT_S", 900, validate=validate.Range(1, 7 * 24 * 3600)),
-        "photo_puts_at_once": env.int("PHOTO_PUTS_AT_ONCE", 8, validate=positive),
-        "photo_stall_s": env.int("PHOTO_STALL_S", 20, validate=positive),
-        "photo_late_s": env.int("PHOTO_LATE_S", 3600, validate=positive),
-        "photo_part_keep_s": env.int("PHOTO_PART_KEEP_S", 24 * 3600, validate=positive),
-    }
 
 
 def _in_words(error: EnvValidationError) -> list[str]:

@@ -6,10 +6,13 @@ salt that it was made with goes with the record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from server import outbox
+from server.bulk import table_of
 from server.models import DriverNoteRow, GuestRow, OtherGuestRow, VisitRow
 
 
@@ -18,14 +21,31 @@ def erase_guest(session: Session, visit: VisitRow) -> bool:
     was anything left to erase."""
     gone = session.get(GuestRow, visit.guest_ref)
     was_there = gone is not None and gone.sealed is not None
-    empty = {"sealed": None, "plate_index": None, "phone_index": None}
-    session.execute(update(GuestRow).where(GuestRow.visit_id == visit.id).values(**empty))
-    session.execute(
-        update(OtherGuestRow).where(OtherGuestRow.visit_id == visit.id).values(sealed=None)
-    )
-    session.execute(
-        update(DriverNoteRow).where(DriverNoteRow.visit_id == visit.id).values(sealed=None)
-    )
-    outbox.drop_queued(session, [visit.id], "erased")
-    session.expire_all()
+    erase_records(session, [visit.id])
     return was_there
+
+
+def erase_records(session: Session, visit_ids: Sequence[str]) -> tuple[int, int]:
+    """Erase the records and the notes of these visits; how many of each there were."""
+    session.flush()
+    empty = {"sealed": None, "plate_index": None, "phone_index": None}
+    guests = _empty(session, GuestRow, visit_ids, **empty)
+    guests += _empty(session, OtherGuestRow, visit_ids, sealed=None)
+    notes = _empty(session, DriverNoteRow, visit_ids, sealed=None)
+    outbox.drop_queued(session, visit_ids, "erased")
+    session.expire_all()
+    return guests, notes
+
+
+def _empty(
+    session: Session,
+    model: type[GuestRow | OtherGuestRow | DriverNoteRow],
+    visit_ids: Sequence[str],
+    **values: None,
+) -> int:
+    table = table_of(model)
+    known = table.c.visit_id.in_(visit_ids), table.c.sealed.is_not(None)
+    done = session.connection().execute(
+        update(table).where(*known).values(**values), execution_options={"preserve_rowcount": True}
+    )
+    return done.rowcount

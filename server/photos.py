@@ -27,6 +27,9 @@ from server.photo_store import Found, Photo, PhotoStore
 from server.recorded import Recorded
 
 log = structlog.get_logger()
+ERASED = "erased"
+"""Shown to people in the place of a state of `schemas.photo`: its time was over."""
+
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -45,6 +48,12 @@ class PhotoLine:
     place_name: str | None
     stored_at: datetime | None
     stored_by: str | None
+
+
+def told_state(row: PhotoRow) -> str:
+    """The state that a station is told. Of an erased photo nobody wants the bytes: as of one that
+    the cloud has, so the station may let its own go."""
+    return row.state if row.erase_from is None else STORED
 
 
 def note(session: Session, rows: Iterable[Recorded]) -> None:
@@ -107,7 +116,7 @@ def ask(
 def stored_photo(session: Session, visit_id: str, sha256: str) -> Photo:
     """A photo of the visit whose bytes have come. Raises `Refusal("unknown_photo")`."""
     row = session.get(PhotoRow, (visit_id, sha256)) if _SHA256.fullmatch(sha256) else None
-    if row is None or row.state != STORED:
+    if row is None or row.state != STORED or row.erase_from is not None:
         raise Refusal("unknown_photo")
     return Photo(visit_id, sha256, row.size_bytes)
 
@@ -142,8 +151,8 @@ def settle(
 
 
 def _judge(row: PhotoRow, station_id: str, found: Found, now: datetime | None) -> None:
-    """Stored is for good: what was once found whole, no later word takes back."""
-    if row.state == STORED:
+    """Stored is for good: what was once found whole, no later word takes back; and erased, too."""
+    if row.state == STORED or row.erase_from is not None:
         return
     if found == Found(row.sha256, row.size_bytes):
         row.state, row.stored_at, row.stored_by, row.found_sha256 = STORED, now, station_id, None
@@ -177,8 +186,8 @@ def photos_of(
             visit_id=row.visit_id,
             sha256=row.sha256,
             size_bytes=row.size_bytes,
-            state=row.state,
-            is_late=(row.stored_at or now) - at > late,
+            state=row.state if row.erase_from is None else ERASED,
+            is_late=row.erase_from is None and (row.stored_at or now) - at > late,
             taken_at=at,
             taken_by=person or actor,
             place_name=place or place_id,

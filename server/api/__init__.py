@@ -29,6 +29,7 @@ from server.api import (
 from server.api.cards import blueprint as cards
 from server.api.enroll import blueprint as enroll
 from server.api.health import blueprint as health
+from server.api.metrics import blueprint as metrics
 from server.api.photos import blueprint as photos
 from server.api.problem import CONTENT_TYPE, ProblemSchema, http_error_as_json, refusal_as_json
 from server.api.route import SECURITY_SCHEMES
@@ -114,4 +115,5 @@ def register_api(app: Flask) -> None:
     api = _API(app)
     for blueprint in (health, sync, cards, photos, enroll, *(noun.blueprint for noun in _NOUNS)):
         api.register_blueprint(blueprint)
+    app.register_blueprint(metrics)
     app.register_error_handler(Refusal, refusal_as_json)

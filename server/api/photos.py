@@ -93,10 +93,11 @@ def ask(asked: dict[str, Any]) -> dict[str, Any]:
         )
 
     row = found.database.write(work)
+    state = photos.told_state(row)
     # A station whose own file has changed has nothing to bring.
-    is_wanted = row.state == AWAITED or (row.state == ALTERED and asked["found_sha256"] is None)
+    is_wanted = state == AWAITED or (state == ALTERED and asked["found_sha256"] is None)
     if not is_wanted:
-        return {"state": row.state, "put": None}
+        return {"state": state, "put": None}
     put = photo_store().put(Photo(visit_id, row.sha256, row.size_bytes), now)
     return {"state": row.state, "put": put}
 
@@ -129,9 +130,9 @@ def stored(asked: dict[str, Any], sha256: str) -> dict[str, Any]:
     row = found.database.write(
         lambda session: photos.settle(session, station_id, visit_id, sha256, there, now)
     )
-    if row.state == ALTERED and there is not None:
+    if there is not None and (row.state == ALTERED or row.erase_from is not None):
         photo_store().drop(photo)
-    return {"state": row.state}
+    return {"state": photos.told_state(row)}
 
 
 @blueprint.put("/v1/photos/<uuid:visit_id>/<sha256>")

@@ -7,6 +7,7 @@ from marshmallow import INCLUDE, Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from schemas.problems import Refusal
+from server.request_ids import request_id
 
 CONTENT_TYPE = "application/problem+json"
 _CODES = {
@@ -26,7 +27,8 @@ _RETRY_AFTER_S = {429: 60, 503: 5}
 
 class ProblemSchema(Schema):
     """What went wrong. `code` is stable, `title` is for people who write programs; `detail` and
-    `errors` (by field) say more where there is more to say, and so may other members."""
+    `errors` (by field) say more where there is more to say, and so may other members.
+    `request_id` is what the cloud's log has of it."""
 
     class Meta:
         unknown = INCLUDE
@@ -37,12 +39,13 @@ class ProblemSchema(Schema):
     code = fields.String(required=True)
     detail = fields.String()
     errors = fields.Dict()
+    request_id = fields.String()
 
 
 def refusal_as_json(refusal: Refusal) -> tuple[Response, int]:
     """A refusal as a problem; what its context holds comes along. `retry_after_s` in it is also
     what the header `Retry-After` says."""
-    return _problem(refusal.status, refusal.code, **refusal.context), refusal.status
+    return problem(refusal.status, refusal.code, **refusal.context), refusal.status
 
 
 def http_error_as_json(error: HTTPException) -> tuple[Response, int]:
@@ -51,20 +54,23 @@ def http_error_as_json(error: HTTPException) -> tuple[Response, int]:
     code = _CODES.get(status, error.name.lower().replace(" ", "_"))
     data = getattr(error, "data", None) or {}
     messages = data.get("errors") or data.get("messages")
-    response = _problem(status, code, **({"errors": messages} if messages else {}))
+    response = problem(status, code, **({"errors": messages} if messages else {}))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response, status
 
 
-def _problem(status: int, code: str, **more: object) -> Response:
+def problem(status: int, code: str, **more: object) -> Response:
+    """A problem with its code and what else there is to say, and the id of the request."""
+    named = request_id()
     response = jsonify(
         {
             "type": f"urn:valet:problem:{code}",
             "title": code.replace("_", " "),
             "status": status,
             "code": code,
+            **({"request_id": named} if named else {}),
             **more,
         }
     )

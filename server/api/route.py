@@ -17,6 +17,7 @@ from schemas.problems import Refusal
 from server import clock
 from server.api.problem import CONTENT_TYPE, ProblemSchema
 from server.app import services
+from server.permissions import Permission, may
 from server.sessions import find_person, token_of
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -103,12 +104,17 @@ def _require_person() -> None:
     found = services().database.read(lambda s: find_person(s, token, now)) if token else None
     if found is None:
         raise Refusal("not_signed_in")
-    g.reader_id = found.id
+    g.reader = found
 
 
 def reader_id() -> str:
     """Who is signed in; the gate has let nobody else in."""
-    return str(g.reader_id)
+    return str(g.reader.id)
+
+
+def may_read(permission: Permission) -> bool:
+    """Whether who is signed in has this permission."""
+    return may(g.reader, permission)
 
 
 def _keep_private(response: Response) -> Response:

@@ -14,12 +14,13 @@ from flask_smorest import Blueprint
 
 from schemas.problems import Refusal
 from schemas.sync import CONTENT_TYPE, SyncAnswerSchema
-from server import clock
+from server import clock, request_meter
 from server.api.route import STATION, problems
 from server.api.station_auth import authenticate
 from server.app import Services, services
 from server.station_exchange import exchange
 from server.version_watch import LOOK_EVERY_S
+from server.watch import watch
 
 blueprint = Blueprint("sync", __name__, description="Stations")
 
@@ -62,7 +63,7 @@ def sync() -> dict[str, Any]:
     header, lines = _parse(found)
     after_this_request(_packed)
     now = clock.now()
-    return exchange(
+    answer = exchange(
         found,
         speaker.station,
         header,
@@ -71,6 +72,8 @@ def sync() -> dict[str, Any]:
         spend=lambda session: speaker.spend(session, now),
         hold=lambda cursor, wait_s: _hold(found, cursor, wait_s),
     )
+    watch().meter.judged(lines, answer)
+    return answer
 
 
 def _packed(response: Response) -> Response:
@@ -113,7 +116,9 @@ def _inflate(body: bytes, limit: int) -> bytes:
 
 def _hold(found: Services, cursor: int, wait_s: int) -> None:
     """Wait until the district has a version beyond the cursor, but not too long."""
+    began_s = clock.mono_s()
     deadline_ns = clock.mono_ns() + min(wait_s, found.config.poll_wait_s_max) * 10**9
     while found.watch.version() <= cursor and clock.mono_ns() < deadline_ns:
         # The long poll itself: nothing tells this thread of news, so it looks again.
         time.sleep(LOOK_EVERY_S)
+    request_meter.leave_out(clock.mono_s() - began_s)

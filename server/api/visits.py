@@ -12,9 +12,11 @@ from schemas import states
 from schemas.catalog import LANGUAGES
 from server import clock, guest_looks, guests, visits
 from server.api.paging import ID_PATTERN, PageQuerySchema, page_of, read_page
-from server.api.route import reader_id, reading, reads
+from server.api.route import may_read, reader_id, reading, reads
 from server.app import services
+from server.masking import masked_plate
 from server.models import VisitRow
+from server.permissions import Permission
 
 blueprint = reading("visits", "One car's stay, from keys taken to keys given back")
 _KEY_HOLDERS = (states.GUEST, states.HOOK, states.PERSON)
@@ -67,7 +69,8 @@ class VisitSchema(Schema):
 
 
 class VisitWithPlateSchema(VisitSchema):
-    """One visit looked at alone; `plate` is null once the guest's record was erased."""
+    """One visit looked at alone; `plate` is null once the guest's record was erased, and masked
+    for who may see no phones and plates."""
 
     plate = fields.String(required=True, allow_none=True)
 
@@ -99,6 +102,8 @@ def get_visit(visit_id: str) -> dict[str, Any]:
             guest_looks.note(session, [visit_id], viewer_id, guest_looks.API, now)
         names = (*(column.key for column in VisitRow.__table__.columns), "shown_state")
         plate = None if guest is None else guest.plate
+        if plate is not None and not may_read(Permission.PHONES):
+            plate = masked_plate(plate)
         return {**{name: getattr(row, name) for name in names}, "plate": plate}
 
     return found.database.write(read)

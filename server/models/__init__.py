@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.models.calibration import CalibrationRow, PromiseOutcomeRow
 from server.models.card import CardKeyRow, CardReadRow, CardRow, TapFailureRow
+from server.models.change import ChangeRow
 from server.models.day_root import DayRefusalRow, DayRootRow, DaySpanRow
 from server.models.district import (
     ClosureRow,
@@ -20,10 +21,13 @@ from server.models.guest import GuestRow, OtherGuestRow
 from server.models.leg_time import LegTimeRow
 from server.models.link import LinkRow
 from server.models.message import MessageRow
+from server.models.message_text import MessageTextRow
 from server.models.move import MoveRow
 from server.models.photo import PhotoRow
 from server.models.planner_state import PlannerStateRow
 from server.models.promise import PromiseRow
+from server.models.purge import PurgeRow
+from server.models.report_schedule import ReportRunRow, ReportScheduleRow
 from server.models.request import RequestRow
 from server.models.session import AccountRow, SessionRow
 from server.models.shift import ShiftRow
@@ -36,7 +40,25 @@ from server.models.station import (
     StationRow,
 )
 from server.models.table import Table
+from server.models.tariff import TariffRow
 from server.models.visit import VisitRow
+from server.models.visit_figures import (
+    FigureStateRow,
+    HeldFigureRow,
+    IncidentFigureRow,
+    RequestFigureRow,
+    StandFigureRow,
+    VisitFigureRow,
+)
+from server.models.what_if import WhatIfRow
+from server.models.work_figures import (
+    DriveFigureRow,
+    KeyCheckFigureRow,
+    ShiftFigureRow,
+    StationFigureRow,
+    WorkFigureRow,
+)
+from server.models.worker import PlannerSearchRow, WorkerRow
 
 __all__ = [
     "AccountRow",
@@ -44,35 +66,50 @@ __all__ = [
     "CardKeyRow",
     "CardReadRow",
     "CardRow",
+    "ChangeRow",
     "ClosureRow",
     "DayRefusalRow",
     "DayRootRow",
     "DaySpanRow",
     "DistrictRow",
+    "DriveFigureRow",
     "DriverNoteRow",
     "DriverTryRow",
     "EnrolTryRow",
     "EventRow",
+    "FigureStateRow",
     "GuestLookRow",
     "GuestRow",
+    "HeldFigureRow",
+    "IncidentFigureRow",
     "JournalRow",
+    "KeyCheckFigureRow",
     "LegTimeRow",
     "LinkRow",
     "MessageRow",
+    "MessageTextRow",
     "Mirrored",
     "MoveRow",
     "OtherGuestRow",
     "PersonRow",
     "PhotoRow",
     "PlaceRow",
+    "PlannerSearchRow",
     "PlannerStateRow",
     "PromiseOutcomeRow",
     "PromiseRow",
+    "PurgeRow",
     "QuarantineRow",
+    "ReportRunRow",
+    "ReportScheduleRow",
+    "RequestFigureRow",
     "RequestRow",
     "SessionRow",
+    "ShiftFigureRow",
     "ShiftRow",
+    "StandFigureRow",
     "StationCodeRow",
+    "StationFigureRow",
     "StationKeyRow",
     "StationLifeRow",
     "StationNonceRow",
@@ -80,6 +117,11 @@ __all__ = [
     "Table",
     "TagRow",
     "TapFailureRow",
+    "TariffRow",
     "TravelRow",
+    "VisitFigureRow",
     "VisitRow",
+    "WhatIfRow",
+    "WorkFigureRow",
+    "WorkerRow",
 ]

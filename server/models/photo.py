@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.table import Table
@@ -15,13 +15,26 @@ class PhotoRow(Table):
     what became of its bytes (`state` of `schemas.photo.PHOTO_STATES`).
 
     `stored_by` is the station that brought the bytes, `stored_at` when they were found whole.
-    `found_sha256`: what the bytes were instead, of an altered one.
+    `found_sha256`: what the bytes were instead, of an altered one. `erase_from`: since when nobody
+    is shown it any more, because its time is over; `erased_at`: when its bytes were gone.
     """
 
     __tablename__ = "photos"
     __table_args__ = (
         CheckConstraint("state IN ('awaited', 'stored', 'altered')", "state"),
         CheckConstraint("(state = 'stored') = (stored_at IS NOT NULL)", "stored_at"),
+        Index(
+            "ix_photos_awaited",
+            "event_id",
+            sqlite_where=text("state = 'awaited'"),
+            postgresql_where=text("state = 'awaited'"),
+        ),
+        Index(
+            "ix_photos_kept",
+            "visit_id",
+            sqlite_where=text("erased_at IS NULL"),
+            postgresql_where=text("erased_at IS NULL"),
+        ),
     )
 
     visit_id: Mapped[str] = mapped_column(primary_key=True)
@@ -34,3 +47,5 @@ class PhotoRow(Table):
     stored_at: Mapped[datetime | None]
     stored_by: Mapped[str | None]
     found_sha256: Mapped[str | None]
+    erase_from: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]

@@ -1,31 +1,11 @@
-// The manager's pages work as plain links and forms. Here: filters without a reload, what goes on
-// stays up to date while nobody is in the middle of something, and a code says how long it is good.
+// The manager's pages work as plain links and forms. Here: filters without a reload, the present
+// day stays up to date (`live.js`), and a code says how long it is good.
 import "htmx.org";
-
-const REFRESH_MS = 20000;
+import "./live.js";
 
 document.documentElement.classList.add("js");
 
-// Swapping the page would close what is being read and empty what is being typed.
-function isBusy(page) {
-  const changed = [...page.querySelectorAll(".decide input:not([type=hidden]), .decide select")]
-    .some((field) => field.value !== "");
-  return changed || page.querySelector("details[open]") || page.contains(document.activeElement);
-}
-
-function refresh() {
-  const page = document.querySelector("[data-live]");
-  if (document.hidden || !page || isBusy(page)) return;
-  window.htmx.ajax("GET", location.pathname + location.search, {
-    source: page,
-    target: `#${page.id}`,
-    select: `#${page.id}`,
-    swap: "outerMorph",
-    push: "false",
-  });
-}
-
-setInterval(refresh, REFRESH_MS);
+document.querySelector("[data-print]")?.addEventListener("click", () => window.print());
 
 function countDown(left) {
   const seconds = Math.max(0, Math.round(left.dataset.leftS - performance.now() / 1000));
