@@ -1,9 +1,30 @@
 // The manager's pages work as plain links and forms. Here: filters without a reload, the present
-// day stays up to date (`live.js`), and a code says how long it is good.
+// day (`live.js`) and the stations stay up to date, and a code says how long it is good.
 import "htmx.org";
 import "./live.js";
 
+const REFRESH_MS = 20000;
+
 document.documentElement.classList.add("js");
+
+// Swapping the page would close what is being read and empty what is being typed.
+function isBusy(page) {
+  return page.querySelector("details[open]") || page.contains(document.activeElement);
+}
+
+function refresh() {
+  const page = document.querySelector("[data-refresh]");
+  if (document.hidden || !page || isBusy(page)) return;
+  window.htmx.ajax("GET", location.pathname + location.search, {
+    source: page,
+    target: `#${page.id}`,
+    select: `#${page.id}`,
+    swap: "outerMorph",
+    push: "false",
+  });
+}
+
+setInterval(refresh, REFRESH_MS);
 
 document.querySelector("[data-print]")?.addEventListener("click", () => window.print());
 

@@ -16,6 +16,7 @@ from server.figures.keep import keep
 from tests.browser.manager_desk import Desk, check_page, serving
 from tests.chromium import Pages
 from tests.manager_evening import DATE, Evening, services_of
+from tests.one_car import until
 
 DAYS = f"first={DATE}&last={DATE}"
 
@@ -89,7 +90,7 @@ def test_a_report_is_asked_read_and_taken_along_by_keyboard(desk: Desk) -> None:
     box.focus()
     expect(box).to_be_focused()
     page.keyboard.press("End")
-    page.wait_for_function("document.querySelector('.scroll').scrollTop > 0")
+    until(lambda: box.evaluate("box => box.scrollTop") > 0, "the table has moved")
 
     with page.expect_download() as download:
         page.get_by_role("link", name="Libro de Excel").press("Enter")

@@ -21,7 +21,7 @@ from sqlalchemy import event, select
 from sqlalchemy.engine import Engine
 
 from schemas import events
-from server import links
+from server import links, workers
 from server.models import EventRow, PromiseRow, Table
 from server.reports.day import Day, day_of
 from server.reports.day_report import DayReport, day_report
@@ -345,6 +345,7 @@ def test_no_get_changes_a_row(shown: Evening, looking: FlaskClient) -> None:
         "run_id": "nothing",
         "what_if_id": "nothing",
     }
+    shown.database.note(lambda session: workers.beat(session, "1-a", shown.now))
     before = _dump(shown)
     assert before["events"]
     adapter = shown.app.url_map.bind("localhost")

@@ -270,5 +270,5 @@ def test_a_ticket_says_where_its_radio_tag_was_heard(screen: FlaskClient, evenin
     evening.clock.advance(30)
     arrival = Arrival(radio, "uhf", evening.clock.mono_ns(), confirmed=True)
     evening.booth.on_arrival(arrival)
-    shown = text_of(screen.get(f"/tickets/{visit_id}"))
+    shown = text_of(screen.get(f"/tickets/{visit_id}/facts"))
     assert "Radio Se oyó en Plaza Herrera, 10:15 p. m." in shown.replace("\u00a0", " ")
