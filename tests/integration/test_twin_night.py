@@ -19,6 +19,8 @@ from server.dispatch.twin_play import play_night
 from server.dispatch.twin_trace import EMPTY, LegDone, Night
 from tests.night_stage import small, without_cost
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 POLICIES = ("first_come", "assignment", "live")
 _BUDGET = Budget(rounds=2)
 

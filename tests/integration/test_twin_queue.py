@@ -10,6 +10,8 @@ import pytest
 from server.dispatch.twin_play import play_night
 from tests.night_stage import queue
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 _SERVICE_S = 300
 _NIGHTS, _REQUESTS, _WARM_UP = 10, 200, 40
 
