@@ -10,7 +10,7 @@ BENCH_JSON ?= .bench/bench.json
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check simulate bench bench-dispatch assets screenshots constraints clean \
+.PHONY: help demo test check simulate bench bench-dispatch assets screenshots screens constraints clean \
 	_bootstrap_demo _bootstrap_dev _bootstrap_bench _lint _tools _bench_tools
 
 help: ## show this list
@@ -45,6 +45,12 @@ assets: _bootstrap_dev ## rebuild the front-end bundles and the message catalogs
 
 screenshots: _bootstrap_dev _tools ## make the pictures in the README anew
 	$(BIN)/python -m tests.browser.screenshots
+
+screens: _bootstrap_dev _tools ## keep a picture of every screen that the tests look at
+	@mkdir -p .bench/screens
+	VALET_TEST_SCREENS=$(abspath .bench/screens) \
+		$(BIN)/pytest tests/browser --numprocesses=$(WORKERS) --dist=loadfile
+	@echo "pictures: .bench/screens"
 
 constraints: ## pin every package, also the indirect ones, to the newest that setup.cfg allows
 	$(PYTHON) .ci/pin_constraints.py

@@ -17,6 +17,7 @@ from reader_agent.practice import Practice
 from reader_agent.station import Station
 from schemas.reception import HANDLING
 from tests.booth_evening import ANA, CLAIMS, KEYS, OTHER_BOOTH, Evening
+from tests.browser.gallery import keep
 from tests.station_kit import event_change
 
 MEASURE = """() => {
@@ -94,6 +95,7 @@ def measure(page: Page, where: str) -> None:
     while (found := page.evaluate(MEASURE)) != CLEAN and time.monotonic() < deadline:
         page.wait_for_timeout(SETTLE_STEP_MS)
     assert {"at": where, **found} == {"at": where, **CLEAN}
+    keep(page, f"booth {where}")
 
 
 @contextmanager

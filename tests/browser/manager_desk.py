@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 from werkzeug.serving import make_server
 
 from tests.browser.accessibility import violations
+from tests.browser.gallery import keep
 from tests.chromium import Pages
 from tests.manager_evening import PASSWORD, Evening, play_evening
 from tests.visit_story import MANAGER
@@ -90,3 +92,4 @@ def check_page(page: Page, width: int) -> None:
     )
     assert not small, small
     assert violations(page) == []
+    keep(page, urlsplit(page.url).path)

@@ -184,12 +184,17 @@ def _tap_while_nobody_listens(page: Page, evening: Evening) -> None:
         route.fallback()
 
 
-def _reload(page: Page, field: str, typed: str) -> None:
-    last = urlencode({"text": typed})
-    # Of the two touches either one may be kept alone; the answer to the last one counts.
+def _press(page: Page, key: str, kept: str) -> None:
+    """Press a key, and wait until what stands there then has been kept."""
+    last = urlencode({"text": kept})
     with page.expect_response(lambda it: (it.request.post_data or "").endswith(last)):
-        page.keyboard.type("9")
-        page.keyboard.press("Backspace")
+        page.keyboard.press(key)
+
+
+def _reload(page: Page, field: str, typed: str) -> None:
+    # Each is kept before the next: what was typed earlier may be on its way with the same text.
+    _press(page, "9", typed + "9")
+    _press(page, "Backspace", typed)
     expect(page.locator(field)).to_have_value(typed)
     page.reload()
     expect(page.locator(field)).to_have_value(typed)

@@ -17,6 +17,7 @@ from schemas.hours import Hours
 from schemas.states import PARK
 from server.models import PlaceRow
 from tests.browser.accessibility import violations
+from tests.browser.gallery import keep
 from tests.driver_street import Street, too_small
 from tests.visit_story import Story, StoryVisit
 
@@ -104,6 +105,7 @@ def test_every_state_fits_small_phones_in_both_languages_and_themes(
             assert too_small(page) == []
             assert width != SIZES[0][0] or violations(page) == []
             assert re.search(r"driver\.|\{\w+\}", page.inner_text("body")) is None
+            keep(page, f"driver {make.__name__}")
 
 
 def test_the_page_is_one_small_request(street: Street) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import FilePayload, expect
 
 from schemas.jpeg import only_picture
 from tests.browser.accessibility import violations
+from tests.browser.gallery import keep
 from tests.driver_street import Street, too_small
 from tests.visit_story import StoryVisit
 
@@ -35,6 +36,7 @@ def test_every_sheet_fits_a_small_phone_in_both_languages(street: Street) -> Non
             assert too_small(page) == [], path
             assert violations(page) == [], path
             assert re.search(r"driver\.|\{\w+\}", page.inner_text("body")) is None, path
+            keep(page, f"driver {path}")
 
 
 @pytest.mark.parametrize("javascript", [True, False])
