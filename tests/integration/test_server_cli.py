@@ -6,11 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner
 
 from server.cli import main
@@ -18,15 +16,7 @@ from server.cli import main
 VALET_SERVER = Path(sys.executable).with_name("valet-server")
 KEY = "ab" * 32
 
-pytestmark = pytest.mark.usefixtures("unmeasured", "_own_logs")
-
-
-@pytest.fixture
-def _own_logs() -> Iterator[None]:
-    """A command sets up the logs of its process, which here is everybody's."""
-    kept = structlog.get_config()
-    yield
-    structlog.configure(**kept)
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 def run(*arguments: str | Path, **env: str) -> tuple[int, str, str]:
