@@ -34,10 +34,17 @@ def ask(story: Story, url: str) -> Result:
     return CliRunner().invoke(sun, [url], obj=story.config)
 
 
-def verdict(story: Story, url: str) -> tuple[int, str]:
+def told(result: Result) -> dict[str, object]:
+    """What the command printed. It is the last line: a server that another test has just ended may
+    still log here, where all share one standard output."""
+    fact: dict[str, object] = json.loads(result.stdout.splitlines()[-1])
+    return fact
+
+
+def verdict(story: Story, url: str) -> tuple[int, object]:
     """Exit status and verdict."""
     result = ask(story, url)
-    return result.exit_code, json.loads(result.stdout)["verdict"]
+    return result.exit_code, told(result)["verdict"]
 
 
 def test_a_fresh_link_is_told_with_what_the_cloud_knows_of_the_card(story: Story) -> None:
@@ -49,7 +56,7 @@ def test_a_fresh_link_is_told_with_what_the_cloud_knows_of_the_card(story: Story
     result = ask(story, url)
 
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {
+    assert told(result) == {
         "uid": card.uid,
         "tag": card.tag,
         "counter": 3,
@@ -62,7 +69,7 @@ def test_a_fresh_link_is_told_with_what_the_cloud_knows_of_the_card(story: Story
         "verdict": "fresh",
     }
     assert dump(story.database) == before
-    assert ask(story, url).stdout == result.stdout
+    assert told(ask(story, url)) == told(result)
 
 
 def test_why_a_link_would_not_be_taken_is_said(story: Story) -> None:
@@ -83,7 +90,7 @@ def test_a_published_link_of_a_factory_card_is_not_ours(story: Story) -> None:
     # NXP AN12196, page 12.
     url = "https://x.test/?picc_data=EF963FF7828658A599F3041510671E88&cmac=94EED9EE65337086"
     result = ask(story, url)
-    fact = json.loads(result.stdout)
+    fact = told(result)
     assert (result.exit_code, fact["mac"], fact["label"]) == (1, "wrong", None)
 
 
