@@ -11,7 +11,7 @@ BENCH_JSON ?= .bench/bench.json
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check simulate bench bench-dispatch assets screenshots screens constraints clean \
-	_bootstrap_demo _bootstrap_dev _bootstrap_bench _lint _tools _bench_tools
+	_bootstrap_demo _bootstrap_dev _bootstrap_bench _lint _check_and_prepare _tools _bench_tools
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,11 +19,12 @@ help: ## show this list
 demo: _bootstrap_demo ## run the cloud, three booths and a lot on a sample district
 	@exec $(BIN)/valet-server demo
 
-test: _bootstrap_dev _lint _tools ## run every check and every test
+test: _bootstrap_dev _check_and_prepare ## run every check and every test
 	$(BIN)/coverage erase
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --cov --cov-report=term
 
-check: _bootstrap_dev _lint ## run the checks that need no test: style, types, layers
+check: _bootstrap_dev _lint ## run the checks that need no test: style, types, layers, advisories
+	$(BIN)/python .ci/audit_dependencies.py
 
 simulate: _bootstrap_dev ## live through nights with faults: SEED=7 NIGHTS=3
 	$(BIN)/python -m tests.simulation --seed $(SEED) --nights $(NIGHTS)
@@ -73,8 +74,15 @@ _bootstrap_bench:
 _lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/python .ci/find_weaknesses.py & $(BIN)/mypy && wait $$!
 	$(BIN)/lint-imports --no-logo --cache-dir .venv/.cache/import-linter
+
+# The types keep one core busy. On another, what the tests need is found, and every test compiled: the
+# workers begin all at once, and each would do it for itself.
+_check_and_prepare:
+	@{ $(MAKE) --no-print-directory _tools && \
+		{ $(BIN)/pytest --collect-only --quiet --numprocesses=0 >/dev/null || true; }; } & \
+		$(MAKE) --no-print-directory _lint && wait $$!
 
 _tools:
 	@$(BIN)/python .ci/find_tools.py

@@ -1,8 +1,8 @@
 """Coverage where it tells something, and nowhere else: measuring makes Python two times slower.
 
 The unit and integration tests reach the lines. What does the same thing a thousand times, what
-needs a browser and what runs on PostgreSQL after it ran on SQLite reaches no others, or so few
-that the marker `measured` on the cheapest of those tests brings them in.
+needs a browser and what runs once more on PostgreSQL or with other values reaches no others, or so
+few that the marker `measured` on the cheapest of those tests brings them in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 import coverage
 import pytest
 
-MEASURED_TIERS = ("unit", "integration")
 PREFIX = "COVERAGE_"
 
 
@@ -27,9 +26,15 @@ def is_measured(item: pytest.Item, tier: str) -> bool:
     """Whether a test's coverage is news; `tier` is the directory that it lies in."""
     if item.get_closest_marker("measured") is not None:
         return True
+    if tier == "unit":
+        return True
+    return tier == "integration" and not _is_further_case(item)
+
+
+def _is_further_case(item: pytest.Item) -> bool:
+    """Whether a test runs again, with another database or other values."""
     callspec = getattr(item, "callspec", None)
-    is_second_run = callspec is not None and "postgresql" in callspec.params.values()
-    return tier in MEASURED_TIERS and not is_second_run
+    return callspec is not None and any(callspec.indices.values())
 
 
 @contextmanager

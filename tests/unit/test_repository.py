@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +22,7 @@ TOP_LEVEL_FILES = {
     "OPERATIONS.md",
     "README.md",
     "RUNBOOK.md",
+    "SECURITY.md",
     "pyproject.toml",
     "setup.cfg",
 }
@@ -52,6 +54,30 @@ def code_files() -> Iterator[PurePosixPath]:
             yield path
 
 
+@dataclass(frozen=True)
+class Module:
+    """What the tests ask of a Python file; `functions` are names, first lines and lengths."""
+
+    says_what_it_is: bool
+    functions: tuple[tuple[str, int, int], ...]
+
+
+@cache
+def modules() -> dict[PurePosixPath, Module]:
+    """Every Python file, parsed once."""
+    return {path: _parsed(path) for path in code_files() if path.suffix == ".py"}
+
+
+def _parsed(path: PurePosixPath) -> Module:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    functions = tuple(
+        (node.name, node.lineno, (node.end_lineno or 0) - node.lineno + 1)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return Module(ast.get_docstring(tree) is not None, functions)
+
+
 def test_the_top_level_holds_only_the_agreed_folders_and_files() -> None:
     tops = {path.parts[0] for path in tracked_files() if not path.parts[0].startswith(".")}
     files = {path.parts[0] for path in tracked_files() if len(path.parts) == 1}
@@ -75,13 +101,12 @@ def test_no_code_file_is_longer_than_the_limit() -> None:
 
 def test_no_function_is_longer_than_the_limit() -> None:
     too_long = [
-        f"{path}:{node.lineno} {node.name}: {(node.end_lineno or 0) - node.lineno + 1} lines"
-        for path in code_files()
+        f"{path}:{line} {name}: {lines} lines"
+        for path, module in modules().items()
         # A migration is one list of tables and columns, however many there are.
-        if path.suffix == ".py" and path.parent != PurePosixPath("server/migrations/versions")
-        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
+        if path.parent != PurePosixPath("server/migrations/versions")
+        for name, line, lines in module.functions
+        if lines > MAX_FUNCTION_LINES
     ]
 
     assert too_long == []
@@ -95,14 +120,7 @@ def test_no_file_is_a_drawer_for_anything() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    silent = [
-        str(path)
-        for path in code_files()
-        if path.suffix == ".py"
-        and ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8"))) is None
-    ]
-
-    assert silent == []
+    assert [str(path) for path, module in modules().items() if not module.says_what_it_is] == []
 
 
 def test_every_path_in_the_architecture_exists() -> None:
