@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from sqlalchemy.engine import make_url
 
 from server.database import Database
+from server.database_url import spread_hosts
+from server.retry import Patience
 
 
 class BoundedDatabase:
@@ -20,7 +22,9 @@ class BoundedDatabase:
     waits for nobody."""
 
     def __init__(self, url: str, within_s: int) -> None:
-        self._database = Database(_bounded(url, within_s), connections=1)
+        # A look is for once: whoever is asked how things are must not wait until they are well.
+        patience = Patience(tries=1, wait_s=0)
+        self._database = Database(_bounded(url, within_s), connections=1, patience=patience)
 
     @contextmanager
     def looking(self) -> Iterator[Database]:
@@ -32,7 +36,7 @@ class BoundedDatabase:
 
 
 def _bounded(url: str, within_s: int) -> str:
-    parsed = make_url(url)
+    parsed = make_url(spread_hosts(url))
     if parsed.get_backend_name() != "postgresql":
         return url
     within_ms = within_s * 1000

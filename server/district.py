@@ -18,8 +18,9 @@ from schemas.district import BOOTH, LOT, District, DistrictSchema, Person
 from schemas.events import describe
 from schemas.hours import is_open_at
 from schemas.problems import Refusal
-from server import tags
+from server import clock, closures_told, tags
 from server.bulk import table_of
+from server.database import change_in_turn, tell_after_commit
 from server.models import (
     ClosureRow,
     DistrictRow,
@@ -54,10 +55,12 @@ def next_version(session: Session) -> int:
     Whoever changes anything calls this first: changes then commit one after the other in
     the order of their versions, so a station's cursor never passes an unseen change.
     """
+    change_in_turn(session)
     session.flush()
     version: int | None = session.connection().scalar(_RAISE)
     if version is None:
         raise Refusal("bad_district", detail="none yet: run `valet-server district load FILE`")
+    tell_after_commit(session, version)
     return version
 
 
@@ -98,7 +101,7 @@ def load_district(session: Session, district: District) -> int:
     session.refresh(row)
     row.name, row.timezone = district.name, district.timezone
     row.is_illustrative = district.is_illustrative
-    near = lots_nearest_first(session)
+    near, shut = lots_nearest_first(session), closures_told.told(session, clock.now())
     people = _with_badges_as_enrolled(session, district.people)
     _free_badges(session, people, version)
     places = [
@@ -117,6 +120,7 @@ def load_district(session: Session, district: District) -> int:
     # What was marked before anybody said what it is.
     tags.refold(session, [tag.id for tag in district.tags], version)
     _tell_nearest(session, near, version)
+    closures_told.tell(session, shut, version, clock.now())
     return version
 
 

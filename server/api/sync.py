@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import time
 import zlib
 from typing import Any
 
@@ -18,8 +17,8 @@ from server import clock, request_meter
 from server.api.route import STATION, problems
 from server.api.station_auth import authenticate
 from server.app import Services, services
+from server.downlink import News
 from server.station_exchange import exchange
-from server.version_watch import LOOK_EVERY_S
 from server.watch import watch
 
 blueprint = Blueprint("sync", __name__, description="Stations")
@@ -70,7 +69,7 @@ def sync() -> dict[str, Any]:
         lines,
         now=now,
         spend=lambda session: speaker.spend(session, now),
-        hold=lambda cursor, wait_s: _hold(found, cursor, wait_s),
+        hold=lambda cursor, wait_s: _hold(found, cursor, wait_s, header["journal_id"]),
     )
     watch().meter.judged(lines, answer)
     return answer
@@ -114,11 +113,10 @@ def _inflate(body: bytes, limit: int) -> bytes:
     return raw
 
 
-def _hold(found: Services, cursor: int, wait_s: int) -> None:
-    """Wait until the district has a version beyond the cursor, but not too long."""
+def _hold(found: Services, cursor: int, wait_s: int, journal_id: str) -> News | None:
+    """Wait until the district has a version beyond the cursor, but not too long; the news of which
+    word came."""
     began_s = clock.mono_s()
-    deadline_ns = clock.mono_ns() + min(wait_s, found.config.poll_wait_s_max) * 10**9
-    while found.watch.version() <= cursor and clock.mono_ns() < deadline_ns:
-        # The long poll itself: nothing tells this thread of news, so it looks again.
-        time.sleep(LOOK_EVERY_S)
+    version = found.notices.wait(cursor, min(wait_s, found.config.poll_wait_s_max))
     request_meter.leave_out(clock.mono_s() - began_s)
+    return found.shared_news.since(cursor, version, journal_id) if version > cursor else None

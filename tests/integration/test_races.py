@@ -16,9 +16,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from schemas import events, states
-from server import database as databases
-from server import requests
-from server.database import Database, retrying
+from server import engines, requests
+from server.database import Database, DatabaseError
 from server.models import (
     EventRow,
     JournalRow,
@@ -28,6 +27,7 @@ from server.models import (
     StationRow,
     VisitRow,
 )
+from server.retry import Patience, Retry
 from tests.cloud_kit import CloudKit
 from tests.station_lines import StationLines, minutes_later
 from tests.visit_story import BOOTHS, KEY, RUNNER, Story, StoryVisit, settings
@@ -212,7 +212,7 @@ def test_a_deadlock_between_two_writers_is_tried_again(tmp_path: Path, postgres_
 def test_a_busy_sqlite_file_is_tried_again(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "_BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr(engines, "_BUSY_TIMEOUT_MS", 1)
     database = Database(sqlite_url)
     # The same library: locks of two in one process would not see each other.
     other = sqlite.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
@@ -224,7 +224,7 @@ def test_a_busy_sqlite_file_is_tried_again(
         if len(waits) == 3:
             other.execute("COMMIT")
 
-    monkeypatch.setattr("server.database.time.sleep", rest)
+    monkeypatch.setattr("server.retry.time.sleep", rest)
     database.write(lambda session: session.execute(text("DELETE FROM visits")))
     assert len(waits) == 3
     other.close()
@@ -234,9 +234,9 @@ def test_a_busy_sqlite_file_is_tried_again(
 def test_the_threads_of_a_process_wait_for_each_other_and_find_nothing_busy(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "_BUSY_TIMEOUT_MS", 0)
+    monkeypatch.setattr(engines, "_BUSY_TIMEOUT_MS", 0)
     database, waits = Database(sqlite_url), list[float]()
-    monkeypatch.setattr("server.database.time.sleep", waits.append)
+    monkeypatch.setattr("server.retry.time.sleep", waits.append)
 
     def write_often() -> None:
         for turn in range(20):
@@ -252,7 +252,7 @@ def test_what_is_not_transient_is_raised_at_once_and_what_stays_so_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("server.database.time.sleep", waits.append)
+    monkeypatch.setattr("server.retry.time.sleep", waits.append)
 
     def failing(message: str) -> Callable[[], None]:
         def work() -> None:
@@ -261,10 +261,10 @@ def test_what_is_not_transient_is_raised_at_once_and_what_stays_so_at_the_end(
         return work
 
     with pytest.raises(OperationalError, match="no such table"):
-        retrying(failing("no such table: visits"))
+        Retry(Patience())(failing("no such table: visits"))
     assert waits == []
     with pytest.raises(OperationalError, match="locked"):
-        retrying(failing("database is locked"))
+        Retry(Patience())(failing("database is locked"))
     assert len(waits) == 7
     assert all(0 <= wait_s < timedelta(seconds=2).total_seconds() for wait_s in waits)
 
@@ -284,5 +284,5 @@ def test_an_affected_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         if is_safe:
             Database("sqlite:///unused").close()
         else:
-            with pytest.raises(databases.DatabaseError, match="lose committed writes"):
+            with pytest.raises(DatabaseError, match="lose committed writes"):
                 Database("sqlite:///unused")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from reader_agent.cloud_client import CloudClient
 from schemas.chain import genesis
 from schemas.request_ids import REQUEST_ID_HEADER
 from server import clock
+from server.notices import Notices
 from tests.served_cloud import served
 from tests.station_door import JOURNAL, STATION, StationDoors
 from tests.station_kit import config_of
@@ -90,12 +90,13 @@ def test_what_a_long_poll_waits_is_no_slow_answer(
     # Nothing takes time but waiting.
     passed_s = [1000.0]
 
-    def sleep(seconds: float) -> None:
-        passed_s[0] += seconds
+    def wait(_notices: Notices, seen: int, wait_s: float) -> int:
+        passed_s[0] += wait_s
+        return seen
 
     monkeypatch.setattr(clock, "mono_s", lambda: passed_s[0])
     monkeypatch.setattr(clock, "mono_ns", lambda: round(passed_s[0] * 10**9))
-    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(Notices, "wait", wait)
     key = doors.add()
     cursor = doors.sync(key, cursor=0).get_json()["cursor"]
     assert doors.sync(key, cursor=cursor, wait_s=WAIT_S).status_code == 200
