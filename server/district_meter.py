@@ -246,6 +246,14 @@ def _planner(session: Session) -> Iterator[Metric]:
         ],
         found.took_ms / 1000,
     )
+    # A gap to the best plan there is nobody knows while cars wait; this is the one to the baseline:
+    # 1 - rate(plan) / rate(baseline).
+    yield _counter(
+        "valet_planner_cost_minutes",
+        "What plans cost in late minutes of drivers, and what first come, first served would have.",
+        "plan",
+        {"search": found.cost, "baseline": found.baseline_cost},
+    )
     yield _counter(
         "valet_planner_fallbacks",
         "Searches for which the baseline stood in, by what was wrong.",

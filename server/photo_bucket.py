@@ -3,7 +3,9 @@
 A station gets a presigned PUT (AWS Signature Version 4 in the query, S3 User Guide, "Sharing
 objects with presigned URLs"). Length, type and SHA-256 are among the signed headers, so that S3
 takes these bytes and no others, and only until the address expires. A cut leaves nothing there,
-and the next try begins with the first byte.
+and the next try begins with the first byte. With a key of KMS each object is encrypted under it
+(SSE-KMS), and that, too, is among the signed headers; our role then needs kms:GenerateDataKey and
+kms:Decrypt on it.
 
 Our own role needs s3:PutObject, s3:GetObject, s3:DeleteObject on the objects, and s3:ListBucket
 on the bucket: without that one S3 answers 403 for an object that is not there (S3 API reference,
@@ -31,17 +33,32 @@ log = structlog.get_logger()
 _PREFIX = "photos/"
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 15
+_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 _NOT_THERE = ("404", "NoSuchKey", "NotFound")
+
+
+def encrypted_by(kms_key: str) -> dict[str, str]:
+    """What an S3 request says so that the object is encrypted under a key of KMS; without a key,
+    the bucket's own default counts."""
+    if not kms_key:
+        return {}
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
 
 
 class PhotoBucket:
     """A `PhotoStore` in S3. Does not connect before it is asked something."""
 
     def __init__(
-        self, bucket: str, region: str, put_s: int, endpoint_url: str | None = None
+        self,
+        bucket: str,
+        region: str,
+        put_s: int,
+        endpoint_url: str | None = None,
+        kms_key: str = "",
     ) -> None:
-        """`put_s`: for how many seconds an address is good."""
+        """`put_s`: for how many seconds an address is good. `kms_key`: encrypts what comes."""
         self._bucket = bucket
+        self._encrypted = encrypted_by(kms_key)
         self._put_s = put_s
         self.client = boto3.Session().client(
             "s3",
@@ -62,10 +79,14 @@ class PhotoBucket:
         url = self._call(
             self.client.generate_presigned_url,
             ClientMethod="put_object",
-            Params={**self._name(photo), **wanted, "ChecksumSHA256": checksum},
+            Params={**self._name(photo), **wanted, **self._encrypted, "ChecksumSHA256": checksum},
             ExpiresIn=self._put_s,
         )
-        return Put(str(url), 0, {"Content-Type": JPEG, "x-amz-checksum-sha256": checksum})
+        headers = {"Content-Type": JPEG, "x-amz-checksum-sha256": checksum}
+        if self._encrypted:
+            headers["x-amz-server-side-encryption"] = self._encrypted["ServerSideEncryption"]
+            headers[_KEY_HEADER] = self._encrypted["SSEKMSKeyId"]
+        return Put(str(url), 0, headers)
 
     def look(self, photo: Photo) -> Found | None:
         """See `PhotoStore`. S3 has checked the sum when the bytes came; a store that keeps no
@@ -101,6 +122,7 @@ class PhotoBucket:
             Body=content,
             ContentType=JPEG,
             ChecksumSHA256=checksum,
+            **self._encrypted,
         )
 
     def drop(self, photo: Photo) -> None:

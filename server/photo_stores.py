@@ -19,7 +19,12 @@ def open_photo_store(config: Config, key: MasterKey) -> PhotoStore:
         # Imported here: the SDK takes half a second that a folder does not need.
         from server.photo_bucket import PhotoBucket
 
-        return PhotoBucket(config.photo_bucket, config.photo_region, config.photo_put_s)
+        return PhotoBucket(
+            config.photo_bucket,
+            config.photo_region,
+            config.photo_put_s,
+            kms_key=config.photo_kms_key,
+        )
     return PhotoFolder(config.photo_folder, key, config.photo_put_s, config.photo_puts_at_once)
 
 

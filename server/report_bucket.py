@@ -9,6 +9,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from schemas.problems import Refusal
+from server.photo_bucket import encrypted_by
 from server.sms.aws import open_client
 
 log = structlog.get_logger()
@@ -21,9 +22,15 @@ class ReportBucket:
     """A `ReportStore` in S3. Does not connect before it is asked something."""
 
     def __init__(
-        self, bucket: str, region: str, lease_s: float, endpoint_url: str | None = None
+        self,
+        bucket: str,
+        region: str,
+        lease_s: float,
+        endpoint_url: str | None = None,
+        kms_key: str = "",
     ) -> None:
         self._bucket = bucket
+        self._encrypted = encrypted_by(kms_key)
         self.client: Any = open_client("s3", region, lease_s, endpoint_url)
 
     def keep(self, name: str, content: bytes, media_type: str) -> None:
@@ -34,6 +41,7 @@ class ReportBucket:
             Body=content,
             ContentType=media_type,
             ChecksumAlgorithm="SHA256",
+            **self._encrypted,
         )
 
     def read(self, name: str) -> bytes | None:

@@ -62,7 +62,12 @@ def open_report_store(config: Config) -> ReportStore:
         # Imported here: the SDK takes half a second that a folder does not need.
         from server.report_bucket import ReportBucket
 
-        return ReportBucket(config.report_bucket, config.report_region, config.report_lease_s)
+        return ReportBucket(
+            config.report_bucket,
+            config.report_region,
+            config.report_lease_s,
+            kms_key=config.report_kms_key,
+        )
     return ReportFolder(config.report_folder)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Flask, current_app
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry
 
+from server import metric_files
 from server.config import Config
 from server.district_meter import DistrictMeter
 from server.readiness import Readiness
@@ -27,10 +28,10 @@ class Watch:
 def watch_over(app: Flask, config: Config) -> None:
     """Count what the application answers from now on, and be ready to be asked. Two of them in a
     process count each for itself."""
-    registry = CollectorRegistry()
-    found = Watch(registry, RequestMeter(registry), Readiness(config))
+    counted = CollectorRegistry()
+    meter, registry = RequestMeter(counted), metric_files.shown(counted)
+    found = Watch(registry, meter, Readiness(config))
     registry.register(DistrictMeter(config))
-    ProcessCollector(registry=registry)
     found.meter.watch(app)
     app.extensions[_EXTENSION] = found
 

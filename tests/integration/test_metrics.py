@@ -173,7 +173,8 @@ def test_searches_of_all_workers_are_one_histogram(story: Story, driver: FlaskCl
     note = note_search(story.database)
     replan_district(story.database, story.config, story.now, timed=note)
     assert Scraped(driver)("valet_planner_search_seconds_count") == 1
-    note(None, 0.030)
+    before = Scraped(driver)("valet_planner_cost_minutes_total", plan="baseline")
+    note(None, 0.030, cost=12.5, baseline_cost=20.25)
     note(LATE, 2.5)
     note(None, 60.0)
 
@@ -184,6 +185,8 @@ def test_searches_of_all_workers_are_one_histogram(story: Story, driver: FlaskCl
     assert steps == sorted(steps)
     assert steps[-3:] == [2, 3, 4]
     assert seen("valet_planner_search_seconds_sum") == pytest.approx(62.53, abs=2)
+    assert seen("valet_planner_cost_minutes_total", plan="baseline") == before + 20.25
+    assert seen("valet_planner_cost_minutes_total", plan="search") >= 12.5
     assert seen("valet_planner_fallbacks_total", fault="late") == 1
     assert seen("valet_planner_fallbacks_total", fault="failed") == 0
 

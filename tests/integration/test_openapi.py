@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from schemathesis import Case
 from schemathesis.checks import load_all_checks, not_a_server_error
+from schemathesis.core import NotSet
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
+from structlog.testing import capture_logs
 
 from schemas import events
 from schemas.chain import genesis, seal
@@ -28,6 +31,9 @@ from server import clock
 from server.models import StationRow
 from tests.manager_evening import Evening
 from tests.visit_story import EVENING, steady_uuid
+
+# The same routes are walked again and again: what they reach, others have measured.
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 pytest_plugins = ("tests.manager_stage",)
 load_all_checks()
@@ -92,7 +98,7 @@ def test_every_route_of_the_api_is_in_the_document(shown: Evening, looking: Flas
         "/v1/photos/{sha256}/stored",
         "/v1/photos/{visit_id}/{sha256}",
     }
-    rest = {"/v1/sync", "/v1/cards/keys", "/v1/ledger/roots"}
+    rest = {"/v1/sync", "/v1/cards/keys", "/v1/pins", "/v1/ledger/roots"}
     assert served == {*NOUNS, *enrolment, *photos, *rest}
 
 
@@ -258,6 +264,46 @@ def test_a_bad_sync_body_never_breaks_the_cloud(shown: Evening, station_key: byt
             assert answer.get_json()["status"] == answer.status_code
 
     ask()
+
+
+def test_whatever_a_station_or_a_stranger_sends_is_answered_as_the_document_says(
+    shown: Evening, station_key: bytes
+) -> None:
+    schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", shown.app)
+    client, tried = shown.app.test_client(), set()
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        call = found.ok()
+        if call.path in NOUNS or call.path == "/v1/sync" or not call.path.startswith("/v1/"):
+            continue
+        tried.add(call.path)
+
+        @settings(STEADY, max_examples=2)
+        @given(case=call.as_strategy(), is_signed=st.booleans())
+        def ask(case: Case[Any], is_signed: bool) -> None:
+            body = b"" if isinstance(case.body, NotSet) else _as_bytes(case.body)
+            path, now_s = case.formatted_path, int(clock.now().timestamp())
+            signed = sign(station_key, STATION, case.method, path, body, now_s)
+            answer = client.open(
+                path,
+                method=case.method,
+                data=body,
+                headers=signed if is_signed else {},
+                content_type=case.media_type or "application/json",
+            )
+            assert answer.status_code < 500, answer.text
+            documented = case.operation.definition.raw["responses"]
+            assert str(answer.status_code) in documented or "default" in documented
+            if answer.status_code >= 400:
+                assert answer.mimetype == "application/problem+json"
+
+        with capture_logs():
+            ask()
+    assert len(tried) >= 6
+
+
+def _as_bytes(body: object) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body, default=repr).encode()
 
 
 @pytest.mark.parametrize("body", [b"", b"\x1f\x8b", gzip.compress(b"{}", mtime=0)[:-4], b"plain"])

@@ -1,0 +1,94 @@
+"""A driver whose link is gone comes to the office: who it is, what is known, and away with it.
+
+Drivers do the same by themselves on their link's page (`server.driver.own`) for as long as it
+opens. Here a person of the office does it, by the plate and the number that the driver names, and
+that person stands among those who looked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from schemas.phones import normalise_phone
+from schemas.plates import normalise_plate
+from schemas.problems import Refusal
+from server import guest_looks, guests
+from server.config import Config
+from server.driver.takeout import takeout
+from server.erasure import erase_records
+from server.master_key import MasterKey
+from server.models import GuestRow, PersonRow, VisitRow
+
+FORMAT = "valet-driver-visits"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """What a driver says of themselves: plate, phone, or both, as they are said."""
+
+    plate: str
+    phone: str
+
+
+def visits_of(session: Session, key: MasterKey, asker: Asker) -> list[VisitRow]:
+    """The visits whose record has all that the driver named, oldest first. Raises `Refusal`:
+    `bad_plate`, `bad_phone`, `landline_phone`, or `bad_choice` where nothing was named."""
+    named = []
+    if asker.plate.strip():
+        index = guests.index_of(key, "plate", normalise_plate(asker.plate))
+        named.append(GuestRow.plate_index == index)
+    if asker.phone.strip():
+        index = guests.index_of(key, "phone", normalise_phone(asker.phone))
+        named.append(GuestRow.phone_index == index)
+    if not named:
+        raise Refusal("bad_choice")
+    found = (
+        select(VisitRow)
+        .join(GuestRow, GuestRow.ref == VisitRow.guest_ref)
+        .where(GuestRow.sealed.is_not(None), *named)
+        .order_by(VisitRow.received_at, VisitRow.id)
+    )
+    return list(session.scalars(found))
+
+
+def export(
+    session: Session, config: Config, key: MasterKey, asker: Asker, by: str, now: datetime
+) -> dict[str, Any]:
+    """Everything that is known of a driver, as one JSON document; `by` stands among those who
+    looked. Raises `Refusal`: as `visits_of`, and `unknown_person`."""
+    _check_person(session, by)
+    visits = visits_of(session, key, asker)
+    guest_looks.note(session, [visit.id for visit in visits], by, guest_looks.OFFICE, now)
+    session.flush()
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "visits": [takeout(session, config, key, visit, now) for visit in visits],
+    }
+
+
+def erase(
+    session: Session, key: MasterKey, asker: Asker, by: str, now: datetime
+) -> tuple[list[str], list[str]]:
+    """Erase a driver's records of visits that are over; their codes, and the codes of those that
+    are not. Raises `Refusal` as `export`."""
+    _check_person(session, by)
+    visits = visits_of(session, key, asker)
+    over = [visit for visit in visits if not visit.is_open]
+    ids = [visit.id for visit in over]
+    guest_looks.note(session, ids, by, guest_looks.OFFICE, now)
+    if ids:
+        erase_records(session, ids)
+    open_codes = [visit.code for visit in visits if visit.is_open]
+    return [visit.code for visit in over], open_codes
+
+
+def _check_person(session: Session, person_id: str) -> None:
+    if session.get(PersonRow, person_id) is None:
+        raise Refusal("unknown_person")
