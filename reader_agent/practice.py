@@ -54,7 +54,7 @@ class Practice:
             if self._practised is not None:
                 return
             folder = tempfile.TemporaryDirectory(prefix="valet-practice-")
-            config = replace(self._config, data_dir=Path(folder.name) / "station")
+            config = replace(self._config, data_dir=Path(folder.name) / "station", asks_pin=False)
             try:
                 station = Station(config, self._clock)
             except OSError as error:

@@ -10,6 +10,7 @@ from reader_agent.clock import Clock
 from reader_agent.journal import NewEvent
 from reader_agent.recorder import Recorder
 from reader_agent.roster import Roster
+from reader_agent.sign_in.booth_sessions import BoothSessions
 from reader_agent.station_db import StationDB, Transaction
 from reader_agent.unfinished import Unfinished
 from schemas import events
@@ -19,6 +20,11 @@ from schemas.problems import Refusal
 
 _BREAKS: Final = "breaks"
 
+BY_BADGE: Final = "badge"
+BY_PIN: Final = "pin"
+BY_BADGE_AND_PIN: Final = "badge_pin"
+"""What somebody has shown to sign on."""
+
 
 def may_supervise(person: Person | None) -> bool:
     """Whether somebody may enrol tags and mark them lost."""
@@ -26,9 +32,9 @@ def may_supervise(person: Person | None) -> bool:
 
 
 class Shift:
-    """The actor is the last person whose badge was read, and is forgotten after `idle_s`
-    without a touch. Being on shift lasts from the first badge tap to signing off; a break lasts
-    from saying so to the next badge tap."""
+    """The actor is the last person who signed on, and is forgotten after `idle_s` without a
+    touch. Being on shift lasts from the first sign-on to signing off; a break lasts from saying so
+    to the next sign-on. `sessions`: for whom a badge alone is enough to sign on."""
 
     def __init__(
         self,
@@ -36,10 +42,12 @@ class Shift:
         recorder: Recorder,
         roster: Roster,
         clock: Clock,
+        sessions: BoothSessions,
         *,
         idle_s: int,
         unfinished: Unfinished,
     ) -> None:
+        self._sessions = sessions
         self._recorder = recorder
         self._roster = roster
         self._clock = clock
@@ -64,10 +72,11 @@ class Shift:
         return person_id in self._on_shift and person_id not in self._breaks()
 
     def actor(self) -> Person | None:
-        """Who acts; None when nobody has shown a badge lately."""
+        """Who acts; None when nobody has signed on lately."""
         if self._actor_id is None:
             return None
-        if self._clock.mono_ns() - self._touched_ns >= self._idle_ns:
+        is_idle = self._clock.mono_ns() - self._touched_ns >= self._idle_ns
+        if is_idle or not self._sessions.is_open(self._actor_id):
             self._actor_id = None
             return None
         person = self._roster.people.get(self._actor_id)
@@ -86,18 +95,33 @@ class Shift:
 
     def touch(self) -> None:
         """Somebody does something at the screen: the actor stays."""
-        if self.actor() is not None:
+        actor = self.actor()
+        if actor is not None:
             self._touched_ns = self._clock.mono_ns()
+            self._sessions.touch(actor.id)
 
-    def sign_on(self, person: Person) -> Event | None:
-        """Make `person` the actor; the event if this began a shift or ended a break. Raises
-        `Refusal`."""
+    def is_badge_enough(self, person_id: str) -> bool:
+        """Whether somebody has no PIN to type now."""
+        return self._sessions.is_open(person_id)
+
+    def end_session(self, person_id: str) -> None:
+        """Somebody's PIN is another one or opens nothing: it is asked for again."""
+        self._sessions.end(person_id)
+
+    def sign_on(
+        self, person: Person, proof: str = BY_BADGE, badge: str | None = None
+    ) -> Event | None:
+        """Make `person` the actor; the event if this began a shift or ended a break. `proof`: what
+        was shown, `BY_BADGE` where that `is_badge_enough`. Raises `Refusal`."""
         event = None
         if person.id not in self._on_shift:
-            event = self._record(events.SHIFT_SIGNED_ON, person.id)
+            event = self._record(events.SHIFT_SIGNED_ON, person.id, proof)
             self._on_shift.add(person.id)
         elif person.id in self._breaks():
             event = self._record(events.SHIFT_RESUMED, person.id)
+        if proof != BY_BADGE:
+            self._sessions.begin(person.id, badge)
+        self._sessions.touch(person.id)
         self._actor_id = person.id
         self._touched_ns = self._clock.mono_ns()
         return event
@@ -128,13 +152,15 @@ class Shift:
         """End the shift of somebody who is on one. Raises `Refusal`."""
         self._record(events.SHIFT_SIGNED_OFF, person_id)
         self._on_shift.discard(person_id)
+        self._sessions.end(person_id)
         if self._actor_id == person_id:
             self._actor_id = None
 
-    def _record(self, kind: str, person_id: str) -> Event:
+    def _record(self, kind: str, person_id: str, proof: str = BY_BADGE) -> Event:
         """The event and what it says of the person, in one transaction."""
+        new = NewEvent(kind, data={} if proof == BY_BADGE else {"proof": proof})
         return self._recorder.record(
-            lambda _work: NewEvent(kind), person_id, partial(self._keep, kind, person_id)
+            lambda _work: new, person_id, partial(self._keep, kind, person_id)
         )
 
     def _keep(self, kind: str, person_id: str, work: Transaction, _event: Event) -> None:

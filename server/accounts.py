@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from schemas.problems import Refusal
 from server.config import Config
 from server.database import Database
-from server.models import AccountRow, PersonRow
+from server.models import AccountRow, PersonRow, StaffPinRow
 from server.permissions import has_pages
 
 log = structlog.get_logger()
@@ -78,6 +78,9 @@ def _take_try(session: Session, config: Config, person_id: str, now: datetime) -
     account = session.get(AccountRow, person_id, with_for_update=True)
     person = session.get(PersonRow, person_id)
     if account is None or person is None or not may_sign_in(person):
+        return None
+    staff_pin = session.get(StaffPinRow, person_id)
+    if staff_pin is not None and staff_pin.is_locked:
         return None
     if account.locked_until is not None:
         if account.locked_until > now:

@@ -6,13 +6,24 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from schemas.district import AUDITOR, MANAGER, SUPERVISOR
+from schemas.district import (
+    ADMINISTRATOR,
+    AUDITOR,
+    DISPATCHER,
+    MANAGER,
+    RUNNER,
+    SUPERVISOR,
+    VALET,
+)
 from schemas.problems import Refusal
 
 
 class Permission(StrEnum):
     """One thing that a person may see or do. A route that changes something needs `CHANGE` too."""
 
+    # One's own sessions, password and second factor.
+    OWN = "own"
+    # The present day, and what the district is made of: places, names of people, tags.
     TODAY = "today"
     REPORTS = "reports"
     EXPORT = "export"
@@ -35,20 +46,44 @@ class Permission(StrEnum):
 
 
 _ALL = frozenset(Permission)
+_ON_DUTY = frozenset(
+    {
+        Permission.OWN,
+        Permission.TODAY,
+        Permission.SEARCH,
+        Permission.VISIT,
+        Permission.PHONES,
+        Permission.DECIDE,
+        Permission.CHANGE,
+    }
+)
 
 ALLOWED: Mapping[str, frozenset[Permission]] = {
+    # The staff works at the stations and on the street: no pages of their own.
+    VALET: frozenset(),
+    RUNNER: frozenset(),
+    # Decides on duty what is in dispute at a booth, and calls drivers.
+    SUPERVISOR: _ON_DUTY,
+    # Runs the night from the office: besides, closes streets and asks what would be.
+    DISPATCHER: _ON_DUTY | {Permission.CLOSURES, Permission.WHAT_IF},
+    # Answers for all of it. In a small district there is nobody else.
     MANAGER: _ALL,
-    SUPERVISOR: frozenset(
+    # Reads everything but drivers' numbers, changes nothing.
+    AUDITOR: _ALL - {Permission.PHONES, Permission.DECIDE, Permission.CHANGE},
+    # Looks after accounts, machines and settings, and knows no driver.
+    ADMINISTRATOR: frozenset(
         {
+            Permission.OWN,
             Permission.TODAY,
-            Permission.SEARCH,
-            Permission.VISIT,
-            Permission.PHONES,
-            Permission.DECIDE,
+            Permission.PEOPLE,
+            Permission.STATIONS,
+            Permission.TAGS,
+            Permission.PLACES,
+            Permission.TEXTS,
+            Permission.CHANGES,
             Permission.CHANGE,
         }
     ),
-    AUDITOR: _ALL - {Permission.PHONES, Permission.DECIDE, Permission.CHANGE},
 }
 
 
@@ -63,6 +98,7 @@ _View = TypeVar("_View", bound=Callable[..., object])
 _NEEDED = "_needed_permission"
 _FOR_ALL = "for_all"
 _ONLY_ASKS = "_only_asks"
+_ONLY_OWN = "_only_own"
 
 
 def may(person: HasRoles | None, permission: Permission) -> bool:
@@ -74,7 +110,7 @@ def may(person: HasRoles | None, permission: Permission) -> bool:
 
 def has_pages(person: HasRoles) -> bool:
     """Whether any of the person's roles has pages on the web at all."""
-    return any(role in ALLOWED for role in person.roles)
+    return any(ALLOWED.get(role) for role in person.roles)
 
 
 def needs(permission: Permission) -> Callable[[_View], _View]:
@@ -90,6 +126,12 @@ def needs(permission: Permission) -> Callable[[_View], _View]:
 def only_asks(view: _View) -> _View:
     """Mark a form that changes nothing: it is sent only so that its words stay out of addresses."""
     setattr(view, _ONLY_ASKS, True)
+    return view
+
+
+def only_own(view: _View) -> _View:
+    """Mark a form that changes nothing but what is the person's own, which everybody may."""
+    setattr(view, _ONLY_OWN, True)
     return view
 
 
@@ -119,6 +161,7 @@ def check(person: HasRoles, view: Callable[..., object] | None, *, is_change: bo
     wanted = needed(view)
     if wanted is None or not may(person, wanted):
         raise Refusal("not_allowed")
-    is_change = is_change and not getattr(view, _ONLY_ASKS, False)
+    is_free = getattr(view, _ONLY_ASKS, False) or getattr(view, _ONLY_OWN, False)
+    is_change = is_change and not is_free
     if is_change and not may(person, Permission.CHANGE):
         raise Refusal("not_allowed")

@@ -6,10 +6,10 @@ import secrets
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from schemas.district import MANAGER, Person, PersonSchema
+from schemas.district import ADMINISTRATOR, MANAGER, Person, PersonSchema
 from schemas.problems import Refusal
 from server.accounts import may_sign_in, set_password
 from server.administration.names import free_id
@@ -17,9 +17,12 @@ from server.administration.record import (
     ARCHIVED,
     CHANGED,
     CREATED,
+    LOCKED,
     PASSWORD,
     PERSON,
     RESTORED,
+    SECOND_FACTOR,
+    UNLOCKED,
     Act,
     BadForm,
     Subject,
@@ -30,10 +33,13 @@ from server.administration.record import (
 from server.config import Config
 from server.dispatch.replan import replan
 from server.district import next_version
-from server.models import AccountRow, PersonRow, SessionRow
+from server.models import AccountRow, PersonRow
+from server.sessions import close_all
+from server.sign_in import pins, second_factor
 
 EDITED = ("name", "roles", "may_drive", "licences", "licence_until", "breaks")
 _SCHEMA = PersonSchema()
+_LOOKS_AFTER = frozenset({MANAGER, ADMINISTRATOR})
 # Crockford's letters without vowels: nothing to misread aloud, and no words by chance.
 _LETTERS = "23456789bcdfghjkmnpqrstvwxyz"
 _PASSWORD_GROUPS = (4, 4, 4)
@@ -61,8 +67,9 @@ def add(session: Session, config: Config, typed: Values, act: Act) -> str:
 def save(
     session: Session, config: Config, person_id: str, typed: Values, edition: str, act: Act
 ) -> None:
-    """Change somebody. Raises `Refusal` `unknown_person`, `Stale`, `BadForm`, and `last_manager`
-    for the last one who could sign in as one."""
+    """Change somebody; other roles sign them out. Raises `Refusal` `unknown_person`, `Stale`,
+    `BadForm`, `last_manager` for the last one who could sign in as one, and `own_roles`: nobody
+    changes those."""
     version = next_version(session)
     row = get(session, person_id)
     before = values_of(row)
@@ -70,6 +77,10 @@ def save(
     _fill(row, _read(person_id, typed))
     if values_of(row) == before:
         return
+    if row.roles != before["roles"]:
+        if act.by == person_id:
+            raise Refusal("own_roles")
+        close_all(session, person_id)
     _settle(session, row, version, act)
     note(session, act, _subject(row), CHANGED, before, values_of(row))
     session.flush()
@@ -103,9 +114,50 @@ def reset_password(session: Session, person_id: str, act: Act) -> str:
         "".join(secrets.choice(_LETTERS) for _ in range(count)) for count in _PASSWORD_GROUPS
     )
     set_password(session, person_id, password)
-    _sign_out(session, person_id)
+    close_all(session, person_id)
     note(session, act, _subject(row), PASSWORD, None, None)
     return password
+
+
+def change_own_password(session: Session, person_id: str, password: str, act: Act) -> None:
+    """Somebody's own new password; whoever was signed in with the old one no longer is. Raises
+    `Refusal` as `set_password`."""
+    next_version(session)
+    row = get(session, person_id)
+    set_password(session, person_id, password)
+    close_all(session, person_id)
+    note(session, act, _subject(row), PASSWORD, None, None)
+
+
+def reset_second_factor(session: Session, person_id: str, act: Act) -> None:
+    """Forget somebody's authenticator app, who sets up another one at the next sign-in, and is
+    signed out. Raises `Refusal` `unknown_person`, and `own_roles` for one's own: that is done with
+    a recovery code."""
+    next_version(session)
+    row = get(session, person_id)
+    if act.by == person_id:
+        raise Refusal("own_roles")
+    second_factor.reset(session, person_id)
+    close_all(session, person_id)
+    note(session, act, _subject(row), SECOND_FACTOR, None, None)
+
+
+def lock(session: Session, person_id: str, act: Act, *, is_locked: bool) -> None:
+    """Let somebody sign in nowhere, at no station and on no page; or again, with all wrong tries
+    forgiven. Raises `Refusal` `unknown_person`, and `own_roles`: nobody locks themselves out."""
+    row = get(session, person_id)
+    if act.by == person_id:
+        raise Refusal("own_roles")
+    is_new = pins.set_locked(session, person_id, is_locked=is_locked, now=act.now)
+    if is_locked:
+        close_all(session, person_id)
+    else:
+        account = session.get(AccountRow, person_id)
+        if account is not None:
+            account.wrong_tries, account.locked_until = 0, None
+        second_factor.forgive(session, person_id)
+    if is_new or not is_locked:
+        note(session, act, _subject(row), LOCKED if is_locked else UNLOCKED, None, None)
 
 
 def get(session: Session, person_id: str) -> PersonRow:
@@ -146,7 +198,7 @@ def _settle(session: Session, row: PersonRow, version: int, act: Act) -> None:
     if not _has_manager(session):
         raise Refusal("last_manager")
     if not may_sign_in(row):
-        _sign_out(session, row.id)
+        close_all(session, row.id)
 
 
 def _has_manager(session: Session) -> bool:
@@ -154,8 +206,6 @@ def _has_manager(session: Session) -> bool:
     of a person, once there is somebody to ask."""
     with_password = select(PersonRow).join(AccountRow, AccountRow.person_id == PersonRow.id)
     people = session.scalars(with_password).all()
-    return not people or any(row.is_active and MANAGER in row.roles for row in people)
-
-
-def _sign_out(session: Session, person_id: str) -> None:
-    session.execute(delete(SessionRow).where(SessionRow.person_id == person_id))
+    return not people or any(
+        row.is_active and not _LOOKS_AFTER.isdisjoint(row.roles) for row in people
+    )

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.district import ROLES
 from schemas.reception import RESTRICTING
+from schemas.staff_pin import hash_pin, random_pin
 from server import clock
 from server.accounts import may_sign_in
 from server.administration import people
@@ -20,8 +21,9 @@ from server.manager import admin_form
 from server.manager.admin_form import Draft, attempt, fresh, sent
 from server.manager.admin_words import in_words
 from server.manager.blueprint import blueprint, person, viewer
-from server.models import AccountRow, PersonRow, TagRow
+from server.models import AccountRow, PersonRow, SecondFactorRow, StaffPinRow, TagRow
 from server.permissions import Permission, needs
+from server.sign_in import pins, record
 
 _NEW: dict[str, Any] = {
     "name": "",
@@ -145,6 +147,45 @@ def reset_password(person_id: str) -> AnyResponse:
     return _form(row, fresh(people.values_of(row)), password)
 
 
+@blueprint.post("/admin/people/<person_id>/pin")
+@needs(Permission.PEOPLE)
+def give_pin(person_id: str) -> AnyResponse:
+    """Make a PIN to begin with and show it this once."""
+    found = services()
+    act = act_of(person().id, request.form.get("reason", ""), clock.now())
+    pin = random_pin()
+    # Outside of the transaction: it is slow by design.
+    verifier = hash_pin(pin, pins.cost_of(found.config))
+    found.database.write(
+        lambda session: pins.give(session, found.key, person_id, verifier, act), in_turn=True
+    )
+    row = found.database.read(lambda session: people.get(session, person_id))
+    return _form(row, fresh(people.values_of(row)), pin=pin)
+
+
+@blueprint.post("/admin/people/<person_id>/lock")
+@needs(Permission.PEOPLE)
+def lock_person(person_id: str) -> AnyResponse:
+    """They sign in nowhere (`action` lock), or again (unlock)."""
+    act = act_of(person().id, request.form.get("reason", ""), clock.now())
+    is_locked = request.form.get("action") == "lock"
+    services().database.write(
+        lambda session: people.lock(session, person_id, act, is_locked=is_locked), in_turn=True
+    )
+    return redirect(url_for("manager.edit_person", person_id=person_id, said="changed"), 303)
+
+
+@blueprint.post("/admin/people/<person_id>/second-factor")
+@needs(Permission.PEOPLE)
+def reset_second_factor(person_id: str) -> AnyResponse:
+    """Forget the authenticator app of somebody who lost it."""
+    act = act_of(person().id, request.form.get("reason", ""), clock.now())
+    services().database.write(
+        lambda session: people.reset_second_factor(session, person_id, act), in_turn=True
+    )
+    return redirect(url_for("manager.edit_person", person_id=person_id, said="changed"), 303)
+
+
 def _typed() -> dict[str, Any]:
     form = request.form
     ticked = form.getlist("roles")
@@ -160,22 +201,30 @@ def _typed() -> dict[str, Any]:
     }
 
 
-def _form(row: PersonRow | None, draft: Draft, password: str | None = None) -> AnyResponse:
+def _form(
+    row: PersonRow | None, draft: Draft, password: str | None = None, pin: str | None = None
+) -> AnyResponse:
     view = viewer()
 
-    def read(session: Session) -> tuple[TagRow | None, AccountRow | None]:
+    def read(session: Session) -> dict[str, Any]:
         if row is None:
-            return None, None
-        badge = None if row.badge_tag is None else session.get(TagRow, row.badge_tag)
-        return badge, session.get(AccountRow, row.id)
+            return {"badge": None, "account": None}
+        return {
+            "badge": None if row.badge_tag is None else session.get(TagRow, row.badge_tag),
+            "account": session.get(AccountRow, row.id),
+            "staff_pin": session.get(StaffPinRow, row.id),
+            "factor": session.get(SecondFactorRow, row.id),
+            "sign_ins": record.last_of(session, row.id),
+        }
 
-    badge, account = services().database.read(read)
     page = render_template(
         "manager/admin/person.html",
         row=row,
         draft=draft,
-        badge=badge,
-        account=account,
+        **services().database.read(read),
+        pin=pin,
+        has_station=row is not None and row.is_active and pins.has_station(row),
+        is_oneself=row is not None and row.id == person().id,
         has_pages=row is not None and may_sign_in(row),
         password=password,
         roles=ROLES,
