@@ -1,10 +1,17 @@
 """The schema of the station's database, step by step; a step once released never changes.
 
 `PRAGMA user_version` counts the steps that a file has been through. There is no way back: an
-older agent refuses a newer file, because it could not keep what it does not know.
+older agent refuses a newer file, because it could not keep what it does not know. The exception is
+a file of which it knows `OLDEST_READER` steps or more, so that a release that does not start can be
+taken back.
 """
 
 from __future__ import annotations
+
+OLDEST_READER = 4
+"""An agent that knows this many steps can work in a file of today's schema: what came since are
+tables of their own, which it does not need and does not touch. A step that does anything else
+raises this to its own number."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -80,5 +87,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The number of a car that comes again is in the cloud only; see `known_cars`.
         "ALTER TABLE guest ADD COLUMN phone_ref TEXT",
         "ALTER TABLE known_car ADD COLUMN guest_ref TEXT",
+    ),
+    (
+        # What the cloud tells of everybody's PIN, and what it has yet to hear; see
+        # `sign_in.pin_rows`. A PIN of before was of one station only: people choose anew.
+        "DELETE FROM pin",
+        """CREATE TABLE staff_pin (
+            person_id TEXT PRIMARY KEY,
+            sealed BLOB NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE TABLE pin_change (id TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE pin_try (
+            person_id TEXT PRIMARY KEY,
+            mark TEXT NOT NULL,
+            wrong INTEGER NOT NULL,
+            locks INTEGER NOT NULL,
+            boot_id TEXT NOT NULL,
+            locked_mono_ns INTEGER
+        ) WITHOUT ROWID""",
     ),
 )

@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from reader_agent.migrations import MIGRATIONS
+from reader_agent.migrations import MIGRATIONS, OLDEST_READER
+from reader_agent.record_box import RecordBox
 from schemas.problems import Refusal
 
 OK: Final = "ok"
@@ -25,6 +26,7 @@ FAULT: Final = "fault"
 _SYNCHRONOUS_FULL = 2
 _REFUSAL_OF: dict[str, str] = {FULL: "storage_full", FAULT: "storage_fault"}
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_REMEMBER_READER = "INSERT OR REPLACE INTO meta VALUES ('oldest_reader', ?)"
 _SUFFIXES = ("", "-journal", "-wal", "-shm")
 _READ_AT_START = {
     "meta": "SELECT 1, key, iif(typeof(value) = 'text', value, '') FROM meta",
@@ -32,6 +34,8 @@ _READ_AT_START = {
     "mirror_doc": "SELECT json_valid(body), * FROM mirror_doc",
     "draft": "SELECT json_valid(body), body FROM draft",
     "on_shift": "SELECT 1, person_id FROM on_shift",
+    "staff_pin": "SELECT 1, person_id FROM staff_pin",
+    "pin_change": "SELECT 1, id FROM pin_change",
 }
 """The tables that the station reads whole at its start. The first column is 0 for a broken row."""
 
@@ -88,6 +92,8 @@ class StationDB:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.box: RecordBox | None = None
+        """Seals what is known of people; a station's has one, see `journal_rescue`."""
         self.storage = OK
         self._lock = threading.RLock()
         self._connection = _connect(path)
@@ -262,7 +268,7 @@ def _is_readable(value: Value) -> bool:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
+    if version > len(MIGRATIONS) and not _is_readable_by_older(connection):
         raise StationDBError(
             "newer", f"{path} has schema {version}, this agent knows {len(MIGRATIONS)}: update it"
         )
@@ -270,8 +276,18 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for statement in statements:
             connection.execute(statement)
+        connection.execute(_REMEMBER_READER, (OLDEST_READER,))
         connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
+
+
+def _is_readable_by_older(connection: sqlite3.Connection) -> bool:
+    # A release that did not start was taken back, and had opened the file before.
+    try:
+        found = connection.execute("SELECT value FROM meta WHERE key = 'oldest_reader'").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    return found is not None and isinstance(found[0], int) and found[0] <= len(MIGRATIONS)
 
 
 def _open_error(path: Path, error: sqlite3.Error) -> StationDBError:
