@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
@@ -14,19 +17,52 @@ from sqlalchemy import Connection
 from server.database import Database
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_TURN = 0x76616C6574
+"""The advisory lock of whoever migrates: `valet` in ASCII."""
 
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Run all migrations that the database at `url` does not have yet."""
     database = Database(url)
     try:
-        with database.engine.begin() as connection:
+        with _one_at_a_time(database), database.engine.begin() as connection:
+            _make_schema(connection)
             config = AlembicConfig()
             config.set_main_option("script_location", str(_SCRIPTS))
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
     finally:
         database.close()
+
+
+@contextmanager
+def _one_at_a_time(database: Database) -> Iterator[None]:
+    """The tasks of a deployment begin at once, and each brings the database up to date first."""
+    if database.is_sqlite:
+        yield
+        return
+    held = database.engine.raw_connection()
+    try:
+        connection = held.driver_connection
+        assert isinstance(connection, psycopg.Connection)
+        connection.autocommit = True
+        connection.execute("SELECT pg_advisory_lock(%s)", (_TURN,))
+        yield
+    finally:
+        # The lock is the connection's.
+        held.invalidate()
+
+
+def _make_schema(connection: Connection) -> None:
+    """A district with a schema of its own (`search_path` in the address) may be new to its
+    database."""
+    if connection.dialect.name == "sqlite":
+        return
+    if connection.exec_driver_sql("SELECT current_schema()").scalar_one() is None:
+        path: str = connection.exec_driver_sql("SHOW search_path").scalar_one()
+        name = path.split(",")[0].strip().strip('"')
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(f"CREATE SCHEMA {quoted}")
 
 
 def has_ours(connection: Connection) -> bool:

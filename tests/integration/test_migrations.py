@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -36,6 +38,15 @@ def test_an_empty_database_gets_every_table_of_the_models(empty_database_url: st
     database = Database(empty_database_url)
     tables = set(inspect(database.engine).get_table_names())
     assert tables == set(Table.metadata.tables) | {"alembic_version"}
+    database.close()
+
+
+def test_processes_that_begin_at_once_migrate_one_after_the_other(empty_postgres_url: str) -> None:
+    with ThreadPoolExecutor(3) as tasks:
+        list(tasks.map(upgrade, [empty_postgres_url] * 3))
+
+    database = Database(empty_postgres_url)
+    assert revision(database) is not None
     database.close()
 
 
