@@ -1,25 +1,33 @@
-"""Find or install what the tests need beyond Python: PostgreSQL's programs and a Chromium.
+"""Find or install what the tests need beyond Python: PostgreSQL's programs, etcd and a Chromium.
 
     .venv/bin/python .ci/find_tools.py [bench]
 
 Runs after the bootstrap, inside the environment. The tests look in the same places by themselves
-(tests/postgres.py, tests/chromium.py); this step only puts there what is missing, and says what it
-found. With `bench`, also the servers that ours is measured against; the figures name those that
-cannot be had, so they are no reason to fail.
+(tests/postgres.py, tests/etcd.py, tests/chromium.py); this step only puts there what is missing,
+and says what it found. With `bench`, also the servers that ours is measured against; the figures
+name those that cannot be had, so they are no reason to fail.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 
 import debian
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests import chromium, postgres
+from tests import chromium, etcd, postgres
 from tests.bench.peers import programs
+
+PANGO = {
+    "pango-1.0": "libpango-1.0-0",
+    "pangoft2-1.0": "libpangoft2-1.0-0",
+    "harfbuzz-subset": "libharfbuzz-subset0",
+}
+"""What WeasyPrint loads, and the Debian packages that have it."""
 
 
 def main(wanted: list[str]) -> int:
@@ -29,8 +37,10 @@ def main(wanted: list[str]) -> int:
     complete = True
     for name, find, message in (
         ("PostgreSQL", find_postgres, postgres.HOW_TO_GET),
+        ("etcd", find_etcd, etcd.HOW_TO_GET),
         ("Playwright's driver", find_driver, chromium.HOW_TO_START_DRIVER),
         ("Chromium", find_chromium, chromium.HOW_TO_GET),
+        ("Pango", find_pango, f"As root, run: apt-get install {' '.join(PANGO.values())}"),
     ):
         found = find()
         if found is None:
@@ -58,6 +68,14 @@ def find_postgres() -> Path | None:
     return found
 
 
+def find_etcd() -> Path | None:
+    """Return etcd's program. Unpacked, not installed: Debian's would run from then on."""
+    found = etcd.find()
+    if found is None and debian.unpack(etcd.UNPACKED, etcd.PACKAGE):
+        found = etcd.find()
+    return found
+
+
 def find_driver() -> Path | None:
     """Return the Node that Playwright brings, with the one library that Debian may lack."""
     found = chromium.find_driver()
@@ -74,6 +92,15 @@ def find_chromium() -> Path | None:
     if found is None and _download_chromium():
         found = chromium.find_executable()
     return found if found is not None and _starts(found) else None
+
+
+def find_pango() -> str | None:
+    """Return the libraries with which reports become PDF files; Debian's Chromium brings them."""
+    missing = [package for name, package in PANGO.items() if find_library(name) is None]
+    if missing and not debian.install(*missing):
+        return None
+    found = [find_library(name) for name in PANGO]
+    return ", ".join(str(name) for name in found) if all(found) else None
 
 
 def _starts(executable: Path) -> bool:

@@ -12,6 +12,19 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def family_cpu_s(pid: int) -> float:
+    """Processor seconds of a process, of its children that live, and of those it has buried."""
+    fields = _fields(Path(f"/proc/{pid}/stat"))
+    found = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            found += cpu_s(int(stat.parent.name)) if int(_fields(stat)[1]) == pid else 0.0
+        except OSError:
+            # It ended meanwhile.
+            continue
+    return found
+
+
 def group_cpu_s(group: int) -> float:
     """Processor seconds of all living processes of a group: a server and its workers."""
     found = 0.0

@@ -59,6 +59,12 @@ class ServedProcess:
             self._process.wait(DEADLINE_S)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The id of the process, and of its group."""
+        assert self._process is not None
+        return self._process.pid
+
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         try:
