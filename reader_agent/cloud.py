@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -41,6 +42,7 @@ class Asked:
     """One request: the header (JSON-ready, see `SyncHeaderSchema`) and the sealed event lines.
 
     `acked_seq` and `cursor` are what the station had when it asked: an answer is judged by them.
+    `packed` are the lines as `pack` makes them, where that was done ahead.
     """
 
     header: Mapping[str, Any]
@@ -48,6 +50,7 @@ class Asked:
     acked_seq: int
     cursor: int
     wait_s: int = 0
+    packed: bytes | None = None
 
     @property
     def journal_id(self) -> str:
@@ -62,6 +65,12 @@ class Asked:
     def body(self, header_line: bytes) -> bytes:
         """The request's body: `header_line` and the events, each on its own line."""
         return b"\n".join((header_line, *self.lines)) + b"\n"
+
+
+def pack(lines: Sequence[bytes], level: int) -> bytes:
+    """Lines, each ended by a line feed, as gzip. Two of these, one behind the other, are the gzip
+    of all their lines (RFC 1952, section 2.2)."""
+    return gzip.compress(b"\n".join(lines) + b"\n", compresslevel=level, mtime=0)
 
 
 class KeySource(Protocol):

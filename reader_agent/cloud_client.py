@@ -20,16 +20,18 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 import urllib3
 from marshmallow import ValidationError
+from structlog.contextvars import bind_contextvars
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from reader_agent import cloud
-from reader_agent.cloud import Answer, Asked, CloudLost
+from reader_agent.cloud import Answer, Asked, CloudLost, pack
 from reader_agent.config import Config
 from reader_agent.plain_answer import plain_answer
 from reader_agent.station_key import KeyRing, StationKeyError
@@ -115,9 +117,14 @@ class CloudClient:
         if asked.wait_s:
             self._renew_key()
         # Nothing is hashed here but the body as a whole: any JSON will do.
-        body = asked.body(json.dumps(asked.header, separators=(",", ":")).encode())
-        content = self._post(SYNC_PATH, body, CONTENT_TYPE, self._timeout_s + asked.wait_s)
-        return read_answer(content)
+        header = json.dumps(asked.header, separators=(",", ":")).encode()
+        timeout_s = self._timeout_s + asked.wait_s
+        if asked.packed is None:
+            parcel = self._packed(SYNC_PATH, asked.body(header), CONTENT_TYPE, timeout_s)
+        else:
+            body = pack([header], self._gzip_level) + asked.packed
+            parcel = _parcel(self._base_path + SYNC_PATH, body, CONTENT_TYPE, timeout_s, _GZIP)
+        return read_answer(self._posted(parcel))
 
     def ask(self, path: str, body: Mapping[str, Any]) -> bytes:
         """Post a small JSON body; the body of a good answer. Raises `CloudLost`."""
@@ -200,7 +207,10 @@ class CloudClient:
         Signed with `key`, or else with the one in use; where the cloud does not know that one,
         with another one of this station.
         """
-        parcel = self._packed(path, body, content_type, timeout_s)
+        return self._posted(self._packed(path, body, content_type, timeout_s), key)
+
+    def _posted(self, parcel: _Parcel, key: bytes | None = None) -> bytes:
+        """See `_post`."""
         tried, mended = [key or self._keys.current], set[str]()
         while True:
             status, headers, content = self._send(parcel, tried[-1])
@@ -257,13 +267,29 @@ class CloudClient:
         return True
 
     def _packed(self, path: str, body: bytes, content_type: str, timeout_s: float) -> _Parcel:
-        # One for all tries of this round trip: what the cloud's log knows it by.
-        named = {REQUEST_ID_HEADER: new_request_id()}
-        headers = {"Content-Type": content_type, "Accept-Encoding": "gzip", **named}
-        if self._gzip_level and len(body) > GZIP_FROM_BYTES:
-            body = gzip.compress(body, compresslevel=self._gzip_level, mtime=0)
-            headers["Content-Encoding"] = "gzip"
-        return _Parcel(self._base_path + path, body, headers, timeout_s)
+        path = self._base_path + path
+        if not self._gzip_level or len(body) <= GZIP_FROM_BYTES:
+            return _parcel(path, body, content_type, timeout_s)
+        body = gzip.compress(body, compresslevel=self._gzip_level, mtime=0)
+        return _parcel(path, body, content_type, timeout_s, _GZIP)
+
+
+_GZIP: Mapping[str, str] = {"Content-Encoding": "gzip"}
+
+
+def _parcel(
+    path: str,
+    body: bytes,
+    content_type: str,
+    timeout_s: float,
+    encoding: Mapping[str, str] = MappingProxyType({}),
+) -> _Parcel:
+    # One for all tries of this round trip: what the cloud's log knows it by.
+    named = {REQUEST_ID_HEADER: new_request_id()}
+    # Each loop has a thread of its own: its next lines are about this round trip.
+    bind_contextvars(request_id=named[REQUEST_ID_HEADER])
+    headers = {"Content-Type": content_type, "Accept-Encoding": "gzip", **encoding, **named}
+    return _Parcel(path, body, headers, timeout_s)
 
 
 def read_answer(content: bytes) -> Answer:

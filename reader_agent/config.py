@@ -38,6 +38,8 @@ _EXAMPLES: dict[str, str] = {
     "LANGUAGE": "es",
     "TARIFF_CENTS_PER_MIN": "3",
     "ASSUME_CLOCK_SYNCED": "no",
+    "ASKS_PIN": "yes",
+    "PIN_KEY_FILE": "/run/credentials/valet-agent.service/pin.key",
 }
 
 
@@ -66,8 +68,12 @@ class ConfigError(Exception):
 class Limits:
     """Every limit of a station. Waits in seconds, sizes in bytes. `key_days`: a key that is older
     is changed for a new one, 0 for never. `gzip_level` 0 sends what it has as it is. A car that was
-    here is known again for `known_car_days`, 0 for never. After `pin_tries` wrong PINs none is
-    taken for `pin_lock_s`.
+    here is known again for `known_car_days`, 0 for never.
+
+    After `pin_tries` wrong PINs of one person none is taken for `pin_lock_s`, twice as long each
+    time, up to `pin_lock_max_s`. Who has typed it here types it again after `pin_again_s` without
+    a touch, and has `pin_wait_s` to do so. One guess costs `pin_memory_kib`, `pin_passes` over it
+    and `pin_lanes` (`schemas.staff_pin`).
 
     The driver of a car that stands ready is called after `call_after_s`, again after
     `call_again_after_s` more, and after `repark_after_s` more the car goes back to the lot. A key
@@ -81,8 +87,8 @@ class Limits:
     that it refuses is tried again after `photo_retry_s`.
     """
 
-    batch_events: int = 500
-    batch_bytes: int = 262_144
+    batch_events: int = 1_000
+    batch_bytes: int = 524_288
     answer_bytes: int = 16_777_216
     gzip_level: int = 1
     long_poll_wait_s: int = 25
@@ -97,6 +103,12 @@ class Limits:
     known_car_days: int = 90
     pin_tries: int = 5
     pin_lock_s: int = 60
+    pin_lock_max_s: int = 3_600
+    pin_again_s: int = 3_600
+    pin_wait_s: int = 120
+    pin_memory_kib: int = 65_536
+    pin_passes: int = 3
+    pin_lanes: int = 4
     call_after_s: int = 300
     call_again_after_s: int = 300
     repark_after_s: int = 600
@@ -118,7 +130,9 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings of one station. `screen_port` is on loopback only. `tariff_cents_per_min` is the
-    posted price that the valet tells the driver, 0 where only the sign says it."""
+    posted price that the valet tells the driver, 0 where only the sign says it. `asks_pin`: a badge
+    alone signs nobody on; `pin_key_file`: what seals the PINs here, if it does not lie in
+    `data_dir`."""
 
     station_id: str
     place_id: str
@@ -131,6 +145,8 @@ class Config:
     language: str = DEFAULT_LANGUAGE
     tariff_cents_per_min: int = 0
     assume_clock_synced: bool = False
+    asks_pin: bool = True
+    pin_key_file: Path | None = None
     limits: Limits = Limits()
 
 
@@ -185,12 +201,14 @@ def _read_values(env: Env) -> dict[str, Any]:
         "language": env.str("LANGUAGE", DEFAULT_LANGUAGE, validate=_one_of(*LANGUAGES)),
         "tariff_cents_per_min": env.int("TARIFF_CENTS_PER_MIN", 0, validate=_within(0, 10_000)),
         "assume_clock_synced": env.bool("ASSUME_CLOCK_SYNCED", False),
+        "asks_pin": env.bool("ASKS_PIN", True),
+        "pin_key_file": env.path("PIN_KEY_FILE", None, validate=_is_absolute_if_any),
     }
 
 
 _LIMIT_RANGES: dict[str, range] = {
-    "batch_events": range(1, 501),
-    "batch_bytes": range(1_024, 262_145),
+    "batch_events": range(1, 1_001),
+    "batch_bytes": range(1_024, 524_289),
     "answer_bytes": range(65_536, 67_108_865),
     "gzip_level": range(10),
     "long_poll_wait_s": range(56),
@@ -205,6 +223,12 @@ _LIMIT_RANGES: dict[str, range] = {
     "known_car_days": range(366),
     "pin_tries": range(1, 21),
     "pin_lock_s": range(1, 86_401),
+    "pin_lock_max_s": range(1, 86_401),
+    "pin_again_s": range(60, 86_401),
+    "pin_wait_s": range(10, 601),
+    "pin_memory_kib": range(8, 1_048_577),
+    "pin_passes": range(1, 21),
+    "pin_lanes": range(1, 17),
     "call_after_s": range(30, 7_201),
     "call_again_after_s": range(30, 7_201),
     "repark_after_s": range(30, 14_401),
@@ -289,6 +313,11 @@ _is_name = _matches(r"[a-z0-9][a-z0-9-]{0,38}", "lower-case letters, digits and 
 def _is_absolute(path: Path) -> None:
     if not path.is_absolute():
         raise Wrong("write the whole path, from /")
+
+
+def _is_absolute_if_any(path: Path | None) -> None:
+    if path is not None:
+        _is_absolute(path)
 
 
 def _is_url(text: str) -> None:

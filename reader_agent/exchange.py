@@ -7,7 +7,8 @@ the cloud, and an answer that does not continue what the station has is not appl
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -16,7 +17,7 @@ import structlog
 
 from reader_agent import ticket_codes
 from reader_agent.clock import Clock
-from reader_agent.cloud import Answer, Asked
+from reader_agent.cloud import Answer, Asked, pack
 from reader_agent.cloud_time import CloudTime
 from reader_agent.journal import Journal
 from reader_agent.mirror import Mirror
@@ -29,6 +30,9 @@ JOURNAL_FORKED: Final = "journal_forked"
 CHAIN_BROKEN: Final = "chain_broken"
 """Nothing heals a broken chain: it is shown for as long as the agent runs."""
 
+NEWS_EVERY_NS: Final = 10**9
+"""How often a station that sends what has waited asks for news beside that."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -39,6 +43,18 @@ def agent_version() -> str:
         return version("casco-valet")
     except PackageNotFoundError:
         return "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The events behind `after_seq` that go into one request, and the guest records that belong to
+    them: what does not change while it waits. `packed`: see `Asked`."""
+
+    journal_id: str
+    after_seq: int
+    lines: Sequence[bytes]
+    records: Sequence[Mapping[str, str | None]]
+    packed: bytes | None = None
 
 
 class Exchange:
@@ -63,6 +79,7 @@ class Exchange:
         self._address = address
         self._version = agent_version()
         self._broken_id: str | None = None
+        self._news_asked_ns = 0
 
     @property
     def appended(self) -> threading.Event:
@@ -88,44 +105,62 @@ class Exchange:
     def ask(self, *, limit_events: int, limit_bytes: int, wait_s: int = 0) -> Asked:
         """The next request: the oldest unsent events within the limits (`limit_events` 0: only
         asks for news), and the guest records that belong to them."""
-        batch = self._journal.pending(limit_events, limit_bytes) if limit_events else []
-        return self._asked(batch, self._mirror.cursor, wait_s)
-
-    def ask_ahead(
-        self, answer: Answer, asked: Asked, *, limit_events: int, limit_bytes: int
-    ) -> Asked | None:
-        """What to ask after an answer that is still to be taken: only where it is whole, and more
-        waits behind it than goes into one request.
-
-        The answer to that may be taken only after this one has been.
-        """
-        journal, last_seq = self._journal, asked.last_seq
-        is_plain = answer["ack_seq"] == last_seq and answer["gap"] is None
-        if not is_plain or asked.journal_id != journal.journal_id or journal.is_overtaken:
-            return None
-        if journal.head_seq() - last_seq <= limit_events:
-            return None
-        batch = journal.pending(limit_events, limit_bytes, last_seq)
-        is_next = self._is_next(answer, asked)
-        return self._asked(batch, answer["cursor"] if is_next else self._mirror.cursor)
-
-    def _asked(self, batch: Sequence[tuple[int, bytes]], cursor: int, wait_s: int = 0) -> Asked:
         journal = self._journal
-        acked_seq = batch[0][0] - 1 if batch else journal.acked_seq
+        load = self._load(journal.acked_seq, limit_events, limit_bytes)
+        return self._asked(load, self._mirror.cursor, wait_s)
+
+    def load_behind(
+        self, asked: Asked, *, limit_events: int, limit_bytes: int, gzip_level: int
+    ) -> Load | None:
+        """What will follow a request that is under way, made ready: only where more waits behind
+        it than goes into one request."""
+        journal, last_seq = self._journal, asked.last_seq
+        if asked.journal_id != journal.journal_id or journal.is_overtaken:
+            return None
+        if not asked.lines or journal.head_seq() - last_seq <= limit_events:
+            return None
+        load = self._load(last_seq, limit_events, limit_bytes)
+        return replace(load, packed=pack(load.lines, gzip_level)) if gzip_level else load
+
+    def ask_ahead(self, answer: Answer, asked: Asked, load: Load | None) -> Asked | None:
+        """What to ask after an answer that is still to be taken, to go with the load behind it:
+        only where the answer is whole.
+
+        The answer to that may be taken only after this one has been. It brings news only if the
+        last are too old: while much is sent, most would be of what was sent.
+        """
+        journal = self._journal
+        is_plain = answer["ack_seq"] == asked.last_seq and answer["gap"] is None
+        if load is None or not is_plain:
+            return None
+        if load.journal_id != journal.journal_id or journal.is_overtaken:
+            return None
+        cursor = answer["cursor"] if self._is_next(answer, asked) else self._mirror.cursor
+        is_due = self._clock.mono_ns() - self._news_asked_ns >= NEWS_EVERY_NS
+        return self._asked(load, cursor, wants_news=is_due)
+
+    def _load(self, after_seq: int, limit_events: int, limit_bytes: int) -> Load:
+        journal = self._journal
+        batch = journal.pending(limit_events, limit_bytes, after_seq) if limit_events else []
         records = journal.records(batch[0][0], batch[-1][0]) if batch else []
+        return Load(journal.journal_id, after_seq, [line for _, line in batch], records)
+
+    def _asked(self, load: Load, cursor: int, wait_s: int = 0, *, wants_news: bool = True) -> Asked:
+        if wants_news:
+            self._news_asked_ns = self._clock.mono_ns()
         header = {
             "v": 1,
-            "journal_id": journal.journal_id,
-            "cursor": cursor,
+            "journal_id": load.journal_id,
+            "cursor": cursor if wants_news else None,
             "boot_id": self._clock.boot_id(),
-            "first_seq": batch[0][0] if batch else None,
+            "first_seq": load.after_seq + 1 if load.lines else None,
             "mono_ns": self._clock.mono_ns(),
             "wait_s": wait_s,
-            "depth": journal.head_seq() - acked_seq,
+            "depth": self._journal.head_seq() - load.after_seq,
             "version": self._version,
-            "records": records,
+            "records": load.records,
         }
-        return Asked(header, [line for _, line in batch], acked_seq, cursor, wait_s)
+        return Asked(header, load.lines, load.after_seq, cursor, wait_s, load.packed)
 
     def take(self, answer: Answer, asked: Asked) -> bool:
         """Apply an answer; True if anything changed that a screen may show. Raises `Refusal`."""

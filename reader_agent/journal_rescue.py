@@ -18,6 +18,7 @@ import structlog
 from reader_agent import ticket_codes, write_ahead_log
 from reader_agent.clock import Clock
 from reader_agent.data_folder import DataFolder
+from reader_agent.record_box import RecordBox
 from reader_agent.station_db import StationDB, StationDBError, create_database
 from schemas.problems import Refusal
 
@@ -27,14 +28,18 @@ _BESIDE = ("", "-wal", "-shm")
 _log = structlog.get_logger(__name__)
 
 
-def open_database(data_dir: Path, clock: Clock) -> StationDB:
-    """The database in `data_dir`; a new one beside the damaged one if there was damage.
+def open_database(data_dir: Path, clock: Clock, key_file: Path | None = None) -> StationDB:
+    """The database in `data_dir`; a new one beside the damaged one if there was damage. What is
+    known of people is sealed in it, with the key in `key_file` or one that lies beside it.
 
     Raises `StationDBError` for everything else that is wrong with the file, also where a new one
     finds no room.
     """
     path = data_dir / FILE_NAME
     with DataFolder(data_dir) as folder:
+        box = RecordBox(data_dir, key_file)
+        # Before anything is sealed with it: a power cut must not take the key's name back.
+        folder.sync()
         try:
             db = _open_sound(path)
         except StationDBError as error:
@@ -47,6 +52,7 @@ def open_database(data_dir: Path, clock: Clock) -> StationDB:
             create_database(path)
             folder.sync()
             db = StationDB(path)
+    db.box = box
     _begin_codes(db, data_dir)
     return db
 

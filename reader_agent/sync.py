@@ -2,9 +2,9 @@
 
 The sender wakes at once on a new event, and by a timer without one; a failure is retried after
 full jitter, or when the cloud says; nothing is dropped and nothing blocks what comes after it.
-While much waits, the next batch is under way as soon as the cloud has the one before: the station
-writes down what became of that meanwhile. The loops share nothing but `Exchange`, which may be
-asked twice at a time.
+While much waits, the next batch is made ready while the cloud takes the one before in, and is
+under way as soon as it has: the station writes down what became of that meanwhile. The loops share
+nothing but `Exchange`, which may be asked twice at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import structlog
 from reader_agent import cloud as fault
 from reader_agent.cloud import Answer, Asked, Cloud, CloudLost
 from reader_agent.config import Limits
-from reader_agent.exchange import Exchange
+from reader_agent.exchange import Exchange, Load
 from reader_agent.uplink import Uplink
 from schemas.problems import Refusal
 
@@ -36,6 +36,7 @@ was, and wakes the sender: within a minute of its end all stations must be of on
 
 _FIRST_BACKOFF_S: Final = 1.0
 _LEAST_BACKOFF_S: Final = 0.05
+_TOO_MANY: Final = "too_many_events"
 _PROBLEM_NAMES: Final = {"revoked_station": "revoked"}
 
 _RANDOM = random.SystemRandom()
@@ -112,7 +113,7 @@ class Sync:
         self._limits = limits
         self._on_change = on_change
         self._on_tick = on_tick
-        self._batch_events = limits.batch_events
+        self._most_events = self._batch_events = limits.batch_events
         self._push_backoff = Backoff(limits.backoff_cap_s, jitter)
         self._pull_backoff = Backoff(min(LISTEN_BACKOFF_CAP_S, limits.backoff_cap_s), jitter)
         self._ahead: Flight | None = None
@@ -147,13 +148,15 @@ class Sync:
         if flight is None and not self._exchange.has_unsent():
             self._rest(self._exchange.appended, TICK_S)
             return
-        asked = self._exchange.ask(**self._most()) if flight is None else flight.asked
+        asked = self._ask() if flight is None else flight.asked
         self._push_early.clear()
+        batch_events = min(self._most_events, self._batch_events * 2)
         try:
+            load = self._load_behind(asked, batch_events)
             answer = self._cloud.exchange(asked) if flight is None else flight.answer()
             before = self._exchange.acked_seq
-            self._batch_events = min(self._limits.batch_events, self._batch_events * 2)
-            following = self._exchange.ask_ahead(answer, asked, **self._most())
+            self._batch_events = batch_events
+            following = self._exchange.ask_ahead(answer, asked, load)
             ahead = None if following is None else Flight(self._cloud, following)
             self._take(answer, asked)
         except (CloudLost, Refusal) as error:
@@ -204,9 +207,18 @@ class Sync:
                 _log.exception("sync.broke", loop=step.__name__)
                 self._pause(max(TICK_S, backoff.failed()))
 
-    def _most(self) -> dict[str, int]:
-        """How much goes into one request."""
-        return {"limit_events": self._batch_events, "limit_bytes": self._limits.batch_bytes}
+    def _ask(self) -> Asked:
+        return self._exchange.ask(
+            limit_events=self._batch_events, limit_bytes=self._limits.batch_bytes
+        )
+
+    def _load_behind(self, asked: Asked, batch_events: int) -> Load | None:
+        return self._exchange.load_behind(
+            asked,
+            limit_events=batch_events,
+            limit_bytes=self._limits.batch_bytes,
+            gzip_level=self._limits.gzip_level,
+        )
 
     def _wait_s(self) -> int:
         if self._uplink.is_online:
@@ -237,6 +249,9 @@ class Sync:
             self._uplink.set_problem(error.code)
         if error.code == fault.TOO_LARGE:
             self._batch_events = max(1, sent // 2)
+            if error.problem == _TOO_MANY:
+                # A cloud of another release: it will not take more at the next try either.
+                self._most_events = self._batch_events
         if self._uplink.failed(error.code):
             self._on_change()
 

@@ -17,11 +17,16 @@ def canonical_json(value: object) -> bytes:
     hash over it would then depend on the writer. Units are chosen so that integers do.
     """
     _refuse_floats(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
+    return _encode(value).encode()
+
+
+# Made once: `json.dumps` makes another one at each call.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _refuse_floats(value: object) -> None:
+    if value is None or isinstance(value, (str, int)):
+        return
     if isinstance(value, float):
         raise NotCanonical(f"a float has no canonical form: {value!r}")
     if isinstance(value, Mapping):
@@ -29,6 +34,6 @@ def _refuse_floats(value: object) -> None:
             if not isinstance(key, str):
                 raise NotCanonical(f"a key must be text: {key!r}")
             _refuse_floats(item)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, Sequence):
         for item in value:
             _refuse_floats(item)

@@ -62,16 +62,24 @@ def _insert(
 def _copy(
     connection: Connection, table: SQLTable, names: tuple[str, ...], rows: list[Values]
 ) -> None:
-    """By COPY, which PostgreSQL takes in several times as fast as statements."""
-    command = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
+    """By COPY, which PostgreSQL takes in several times as fast as statements. Binary: as text,
+    bytes would be twice as many."""
+    command = f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
     raw = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)
     try:
         with raw.cursor() as cursor, cursor.copy(command) as copy:
+            copy.set_types(_types(connection.dialect, table, names))
             for values in rows:
                 copy.write_row(values)
     except psycopg.Error as error:
         raise DBAPIError.instance(command, None, error, psycopg.Error) from error
+
+
+@lru_cache(maxsize=256)
+def _types(dialect: Dialect, table: SQLTable, names: tuple[str, ...]) -> list[str]:
+    """What PostgreSQL calls the types of some columns."""
+    return [table.c[name].type.compile(dialect).lower() for name in names]
 
 
 def _as_driver_takes_them(
@@ -113,4 +121,5 @@ def _time_in_sqlite(at: datetime | None) -> str | None:
     if at is None:
         return None
     assert at.tzinfo is not None
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return in_utc.isoformat(" ", "microseconds").removesuffix("+00:00")

@@ -38,6 +38,7 @@ from server.master_key import MasterKey
 from server.models import EventRow, QuarantineRow
 from server.one_of import one_of, one_of_numbers
 from server.recorded import Recorded
+from server.tracing import traced
 
 log = structlog.get_logger()
 
@@ -99,6 +100,7 @@ class _Intake:
     rows: list[Recorded] = field(default_factory=list)
 
 
+@traced("ingest")
 def ingest(
     session: Session,
     config: Config,

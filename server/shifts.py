@@ -57,7 +57,7 @@ def note(session: Session, taps: Sequence[Tap], version: int | None = None) -> N
     known = connection.execute(_KNOWN, {"ids": list(actors)}).mappings()
     shifts: dict[str, dict[str, Any]] = {shift["person_id"]: dict(shift) for shift in known}
     new: dict[str, dict[str, Any]] = {}
-    changed: dict[str, dict[str, Any]] = {}
+    changed: set[str] = set()
     news: set[str] = set()
     for actor, place_id, tap in made:
         if actor is None or place_id is None:
@@ -73,11 +73,13 @@ def note(session: Session, taps: Sequence[Tap], version: int | None = None) -> N
         shift["is_resting"] = tap.type == events.SHIFT_PAUSED
         if was != (shift["is_on"], shift["is_resting"]) or tap.type == events.SHIFT_SIGNED_ON:
             news.add(actor)
-        if actor not in new:
-            changed[actor] = {f"new_{name}": value for name, value in shift.items()}
+        changed.add(actor)
     bulk.append(connection, _SHIFTS, list(new.values()))
-    if changed:
-        connection.execute(_SET, list(changed.values()))
+    told = [shifts[actor] for actor in sorted(changed - new.keys())]
+    if told:
+        connection.execute(
+            _SET, [{f"new_{name}": value for name, value in shift.items()} for shift in told]
+        )
     if news and version is not None:
         connection.execute(update(_PEOPLE).where(_PEOPLE.c.id.in_(news)).values(version=version))
         session.expire_all()

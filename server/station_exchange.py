@@ -43,13 +43,14 @@ def exchange(
     *,
     now: datetime,
     spend: Callable[[Session], None],
-    hold: Callable[[int, int], None] | None = None,
+    hold: Callable[[int, int], News | None] | None = None,
 ) -> dict[str, Any]:
     """Take in a station's next events and tell it what changed in the district.
 
     `header` is the first line as JSON has it, `lines` are the events as they came. `spend` is
     called first in the transaction that the exchange makes, and may refuse it. `hold(cursor,
-    wait_s)` waits for news beyond a cursor where the station asked for that and brought nothing.
+    wait_s)` waits for news beyond a cursor where the station asked for that and brought nothing;
+    it may bring them along.
 
     Returns the content of `SyncAnswerSchema`. Raises `Refusal`: `bad_header`, and what `spend`
     raises.
@@ -76,8 +77,7 @@ def exchange(
             fresh = News(version, [], more=False)
     if cursor is not None:
         if hold is not None and content["wait_s"] and not lines:
-            hold(cursor, content["wait_s"])
-            fresh = None
+            fresh = hold(cursor, content["wait_s"])
         fresh = fresh or _news(found, cursor, batch.journal_id)
     answer = _answer(receipt, cursor, fresh)
     return {**answer, "alarm": _alarm(station), "public_url": found.config.public_url}
@@ -124,7 +124,7 @@ def _take_in(
         _note_contact(session, found, station, batch, header, now)
         return receipt
 
-    return found.database.write(work)
+    return found.database.write(work, in_turn=True)
 
 
 def _poll(

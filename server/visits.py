@@ -17,6 +17,7 @@ from server import visit_rows
 from server.bulk import table_of
 from server.models import EventRow, RequestRow, VisitRow
 from server.one_of import one_of
+from server.tracing import traced
 from server.visit_rows import DONE, OPEN, TAKEN, VISIT_IS_OPEN, Columns
 
 __all__ = ["DONE", "OPEN", "TAKEN", "Change", "Facts", "Refolded", "refold"]
@@ -60,6 +61,7 @@ class Refolded:
     held: dict[str, str] = field(default_factory=dict)
 
 
+@traced("fold")
 def refold(
     session: Session,
     visit_ids: Collection[str],

@@ -79,7 +79,7 @@ def loaded_database(booths: int) -> bytes:
     """The same with a district of so many booths, and a station at each of its places."""
     seams = Seams()
     put_under_seed(seams, random.Random("beginning"))
-    put_under_clock(seams, Hub(), lambda _look_s: None)
+    put_under_clock(seams, Hub())
     try:
         with TemporaryDirectory(dir=scratch.memory_folder()) as folder:
             path = Path(folder) / "server.sqlite3"

@@ -85,6 +85,7 @@ class BoothMachine:
         self.line = line(self.station_id)
         role: Literal["booth", "lot"] = "booth" if self.is_booth else "lot"
         self.config = Config(
+            asks_pin=False,
             station_id=self.station_id,
             place_id=place.id,
             role=role,

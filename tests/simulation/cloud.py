@@ -18,9 +18,9 @@ from server.app import Services
 from server.config import load_config
 from server.master_key import load_master_key
 from server.sending import Sender, send_due
+from server.shared_news import SharedNews
 from server.sms import gateway as carriers
 from server.sms.gateway import Outcome
-from server.version_watch import LOOK_EVERY_S, VersionWatch
 from server.worker import replan_district
 from tests.simulation.beginning import database_at
 from tests.simulation.clocks import WorldClock
@@ -101,8 +101,9 @@ class CloudMachine:
         self._news_s = news_s
         self.database = database_at(path)
         self.key = load_master_key(config.key_file)
+        shared = SharedNews(self.database, self.key, config.changes_per_answer)
         self.services = Services(
-            config, self.database, self.key, _catalog(), VersionWatch(self.database)
+            config, self.database, self.key, _catalog(), _HeldNews(self), shared
         )
         self._listeners: dict[str, Callable[..., Any]] = {
             "before_cursor_execute": self._at_statement,
@@ -148,22 +149,11 @@ class CloudMachine:
             self._trace.note("cloud", f"500 for {call.station}")
         take(reply)
 
-    def hold(self, _look_every_s: float) -> None:
-        """A long poll of the application waits for its next look: until there is news, or for
-        as long as its sender lets it."""
-        task = self._hub.current()
-        if task not in self._holding:
-            hold_s = self._calls[task].hold_s
-            self._holding[task] = (Event(self._hub), self._hub.now_ns + round(hold_s * SECOND))
-            # The first look may have been at a version that was read a moment before.
-            self._hub.sleep(LOOK_EVERY_S)
-            return
-        news, until_ns = self._holding[task]
-        news.clear()
-        news.wait(max(LOOK_EVERY_S, (until_ns - self._hub.now_ns) / SECOND))
+    def hold(self, cursor: int) -> None:
+        """The call at hand waits for news, or for as long as its sender lets it."""
+        self._wait(self._calls[self._hub.current()], cursor)
 
     def _wait(self, call: Call, cursor: int) -> None:
-        """The same for a plain call."""
         news, until_ns = Event(self._hub), self._hub.now_ns + round(call.hold_s * SECOND)
         self._holding[self._hub.current()] = (news, until_ns)
         while self.newest() <= cursor and self._hub.now_ns < until_ns:
@@ -260,7 +250,6 @@ class CloudMachine:
         """Begin again, with nothing but the database."""
         if self.is_up:
             return
-        self.services = replace(self.services, watch=VersionWatch(self.database))
         self.is_up = True
         self._trace.note("cloud", "started")
         self.start()
@@ -322,6 +311,24 @@ class CloudMachine:
             event.remove(self.database.engine, name, listener)
         self.look.close()
         self.database.close()
+
+
+class _HeldNews:
+    """News by the world's time."""
+
+    def __init__(self, machine: CloudMachine) -> None:
+        self._machine = machine
+
+    def wait(self, seen: int, _wait_s: float) -> int:
+        """See `Waking`."""
+        self._machine.hold(seen)
+        return self._machine.newest()
+
+    def start(self) -> None:
+        """See `Waking`."""
+
+    def close(self) -> None:
+        """See `Waking`."""
 
 
 @cache

@@ -84,8 +84,8 @@ def _marks_ahead(seams: Seams, _world: World) -> None:
     """The batch that leaves before the last answer is written down counts as acknowledged."""
     real = Exchange.ask_ahead
 
-    def ask_ahead(self: Exchange, answer: Any, asked: Any, **limits: Any) -> Any:
-        following = real(self, answer, asked, **limits)
+    def ask_ahead(self: Exchange, answer: Any, asked: Any, load: Any) -> Any:
+        following = real(self, answer, asked, load)
         if following is not None:
             with self._db.transaction() as work:
                 self._journal._set_acked(work, following.last_seq)

@@ -6,7 +6,6 @@ threads. `Seams` puts everything back.
 
 from __future__ import annotations
 
-import importlib
 import random
 import sqlite3
 import sys
@@ -100,12 +99,11 @@ def put_under_seed(seams: Seams, numbers: random.Random) -> None:
     seams.set(server.cloud_journal, "_BOOT_ID", "boot-cloud")
 
 
-def put_under_clock(seams: Seams, hub: Hub, hold: Callable[[float], None]) -> None:
-    """The cloud's time is the world's; a long poll waits in `hold`."""
+def put_under_clock(seams: Seams, hub: Hub) -> None:
+    """The cloud's time is the world's."""
     world = WorldClock(hub)
     for name in ("now", "mono_ns", "mono_s"):
         seams.set(cloud_clock, name, getattr(world, name))
-    seams.set(importlib.import_module("server.api.sync"), "time", SimpleNamespace(sleep=hold))
 
 
 def put_under_hub(seams: Seams, hub: Hub, group_now: Callable[[], str]) -> None:

@@ -159,7 +159,7 @@ class World:
         self._district = district
         put_in_trace(self.seams, self.trace)
         put_under_seed(self.seams, self._of["code"])
-        put_under_clock(self.seams, self.hub, lambda look_s: self.cloud.hold(look_s))
+        put_under_clock(self.seams, self.hub)
         put_under_hub(self.seams, self.hub, lambda: self._starting)
         put_on_disks(self.seams, self._disk_at)
         self._put_at_pace()

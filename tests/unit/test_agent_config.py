@@ -39,7 +39,7 @@ def test_a_file_sets_up_a_station(tmp_path: Path) -> None:
     assert (config.station_id, config.place_id, config.role) == ("herrera-1", "herrera", "booth")
     assert [reader.device for reader in config.readers] == ["/dev/ttyUSB0", "/dev/ttyUSB1"]
     assert (config.screen_port, config.language) == (8080, "es")
-    assert (config.limits.batch_events, config.limits.backoff_cap_s) == (500, 60)
+    assert (config.limits.batch_events, config.limits.backoff_cap_s) == (1_000, 60)
 
 
 def test_the_environment_wins_over_the_file(
@@ -70,7 +70,7 @@ VALET_AGENT_CLOUD_URL=http://valet.example.org
 VALET_AGENT_READERS=em125,laser:/dev/x
 VALET_AGENT_SCREEN_PORT=99999
 VALET_AGENT_LANGUAGE=fr
-VALET_AGENT_BATCH_EVENTS=501
+VALET_AGENT_BATCH_EVENTS=1001
 VALET_AGENT_LETER=H
 """
     faults = _faults(_file(tmp_path, wrong))
@@ -130,3 +130,14 @@ def test_the_key_command_prints_the_public_key_and_tells_what_is_wrong(tmp_path:
     result = CliRunner().invoke(key, ["--config", str(_file(tmp_path, text))])
     assert (result.exit_code, result.output.strip()) == (0, public_key_hex(tmp_path / "data"))
     assert CliRunner().invoke(key, []).exit_code == 1
+
+
+def test_a_station_asks_for_pins_unless_it_is_told_not_to(tmp_path: Path) -> None:
+    config = read_config(_file(tmp_path, GOOD))
+    assert (config.asks_pin, config.pin_key_file) == (True, None)
+    # As RFC 9106 wants it where memory is scarce.
+    limits = config.limits
+    assert (limits.pin_memory_kib, limits.pin_passes, limits.pin_lanes) == (65_536, 3, 4)
+
+    wrong = GOOD + "VALET_AGENT_ASKS_PIN=perhaps\nVALET_AGENT_PIN_KEY_FILE=pin.key\n"
+    assert set(_faults(_file(tmp_path, wrong))) == {"ASKS_PIN", "PIN_KEY_FILE"}

@@ -273,6 +273,32 @@ def test_a_batch_that_is_too_large_is_halved_until_it_fits(kit: StationKit) -> N
     assert [len(asked.lines) for asked in loops.cloud.asked] == [8, 4, 2, 4]
 
 
+def test_a_cloud_that_takes_fewer_is_not_offered_more_again(kit: StationKit) -> None:
+    _record(kit, 13)
+    loops = Loops(kit, CloudLost(fault.TOO_LARGE, problem="too_many_events"))
+    loops.sync._most_events = loops.sync._batch_events = 8
+    loops.push(4)
+    assert [len(asked.lines) for asked in loops.cloud.asked] == [8, 4, 4, 4]
+
+
+def test_what_is_sent_ahead_asks_for_news_once_a_second(tmp_path: Path) -> None:
+    kit = StationKit(tmp_path, batch_events=2)
+    _record(kit, 11)
+
+    whole = kit.answer(cursor=kit.cursor)
+
+    def slow(asked: Asked) -> Answer:
+        kit.clock.advance(0.4)
+        return {**whole, "ack_seq": asked.last_seq}
+
+    loops = Loops(kit, otherwise=slow)
+    loops.push(6)
+    told = [asked.header["cursor"] is not None for asked in loops.cloud.asked]
+    # The first, every third, and the last, behind which nothing waits.
+    assert told == [True, False, False, True, False, True]
+    assert kit.station.status().unsent == 0
+
+
 def test_a_broken_chain_is_shown(kit: StationKit) -> None:
     loops = Loops(kit, lambda _asked: kit.answer(chain_broken_at=1))
     loops.push()
