@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reader_agent.board import Board
 from reader_agent.card import Card
+from reader_agent.closed_ways import Shut
 from reader_agent.hands import Hands
 from schemas import states
 from schemas.problems import Refusal
@@ -105,6 +106,11 @@ class Crew:
                 and not self._is_resting(person_id)
             ]
         return sorted(found)
+
+    def shut(self) -> Sequence[Shut]:
+        """What is shut for cars now, for who is about to drive one."""
+        with self._hands.lock:
+            return self._roster.shut_now(self._hands.now())
 
     def _visit_ids(self) -> list[str]:
         return [visit.id for visit in self._mirror.visits()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from reader_agent.mirror import Mirror
 from reader_agent.terms import PlannedMove
@@ -28,7 +29,8 @@ def next_drive(
     """The drive that taking the key here begins; None where nobody asked for one.
 
     A lot serves the driver's request before the plan, because a plan may be a moment behind. A
-    booth follows the plan first: a car asked for tomorrow elsewhere is parked today.
+    booth follows the plan first: a car asked for tomorrow elsewhere is parked today. What else
+    leaves a booth goes to a lot, also a car that was brought near and not asked for.
     """
     asked = visit.request
     wanted = None
@@ -37,12 +39,13 @@ def next_drive(
     plan = _fitting(visit, planned)
     if not is_booth:
         return wanted or plan
-    default = Drive(states.PARK, nearest_lot) if nearest_lot else None
+    kind = states.RELOCATE if visit.car == states.PARKED else states.PARK
+    default = Drive(kind, nearest_lot) if nearest_lot else None
     return plan or wanted or default
 
 
 def drive_from(
-    mirror: Mirror, visit: Visit, here: str, role: str, to_place_id: str | None
+    mirror: Mirror, visit: Visit, here: str, role: str, to_place_id: str | None, now: datetime
 ) -> Drive:
     """The drive to a place that a person chose, or else the one that taking the key begins.
     Refusal `unknown_place`, `bad_choice`, `no_request` where a lot has no reason to let it go."""
@@ -51,8 +54,8 @@ def drive_from(
         return drive_to(visit, here, roster.places.get(to_place_id))
     terms = mirror.terms(visit.id)
     planned = terms.move if terms else None
-    is_booth = role == BOOTH
-    drive = next_drive(visit, planned, is_booth=is_booth, nearest_lot=roster.nearest_lot(here))
+    is_booth, lot = role == BOOTH, roster.nearest_lot(here, now)
+    drive = next_drive(visit, planned, is_booth=is_booth, nearest_lot=lot)
     if drive is None:
         raise Refusal("unknown_place" if is_booth else "no_request")
     return drive

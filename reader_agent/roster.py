@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from marshmallow import EXCLUDE
 
+from reader_agent.closed_ways import Shut, check_closures, closures_of, shut_now
+from reader_agent.closed_ways import documents_of as closure_documents
 from reader_agent.posted_tariff import (
     PostedTariff,
     check_tariffs,
@@ -20,6 +24,7 @@ from schemas import sync
 from schemas.district import (
     LOT,
     TAG_ACTIVE,
+    Closure,
     Person,
     PersonSchema,
     Place,
@@ -27,11 +32,11 @@ from schemas.district import (
     Tag,
     TagSchema,
 )
-from schemas.hours import hours_of
+from schemas.hours import PANAMA, hours_of, is_open_at
 
 KINDS = (sync.CHANGE_PLACE, sync.CHANGE_PERSON, sync.CHANGE_TAG)
 
-_NOT_OF_A_PLACE = frozenset({"near", "drive_s", "tariffs"})
+_NOT_OF_A_PLACE = frozenset({"near", "drive_s", "tariffs", "closures"})
 _NOT_OF_A_PERSON = frozenset({"wait_place_id", "shift_place_id", "is_resting"})
 # Streets are no straight lines, and nobody drives fast in them. For a pair of places of which the
 # cloud has not told how long the drive takes.
@@ -51,7 +56,8 @@ def check(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         told = fields.pop("drive_s", None) or {}
         drive_s = {str(place_id): int(seconds) for place_id, seconds in told.items()}
         tariffs = check_tariffs(fields.pop("tariffs", None))
-        ways = {"near": near, "drive_s": drive_s}
+        closures = check_closures(fields.pop("closures", None))
+        ways = {"near": near, "drive_s": drive_s, "closures": closures}
         return {**asdict(_PLACE.load(fields)), **ways, "tariffs": tariffs}
     if kind == sync.CHANGE_PERSON:
         beside = {
@@ -90,6 +96,7 @@ class Roster:
         self.tariffs: dict[str, tuple[PostedTariff, ...]] = {}
         self._told: dict[str, Tag] = {}
         self._own = TagFacts()
+        self._closures: dict[str, tuple[Closure, ...]] = {}
         self._near: dict[str, tuple[str, ...]] = {}
         self._drive_s: dict[str, dict[str, int]] = {}
         self._owner_of: dict[str, str] | None = None
@@ -104,6 +111,7 @@ class Roster:
             self._near[fields["id"]] = tuple(doc["near"])
             self._drive_s[fields["id"]] = doc.get("drive_s", {})
             self.tariffs[fields["id"]] = tariffs_of(doc.get("tariffs", ()))
+            self._closures[fields["id"]] = closures_of(doc.get("closures", ()))
         elif kind == sync.CHANGE_PERSON:
             facts = {name: doc[name] for name in doc.keys() - _NOT_OF_A_PERSON}
             person = Person(**{**facts, "roles": tuple(doc["roles"])})
@@ -126,7 +134,8 @@ class Roster:
         """Everything, as the cloud would tell it now: kind and body of each change."""
         for place in self.places.values():
             near, drive_s = list(self._near.get(place.id, ())), self._drive_s.get(place.id, {})
-            ways = {"near": near, "drive_s": drive_s}
+            closures = closure_documents(self._closures.get(place.id, ()))
+            ways = {"near": near, "drive_s": drive_s, "closures": closures}
             tariffs = documents_of(self.tariffs.get(place.id, ()))
             yield sync.CHANGE_PLACE, {**asdict(place), **ways, "tariffs": tariffs}
         for person in self.people.values():
@@ -167,16 +176,29 @@ class Roster:
         """Whether the tag is known as somebody's badge, also of one who no longer works here."""
         return tag_id in self._owners()
 
-    def nearest_lot(self, place_id: str) -> str | None:
-        """The open lot to which a car from `place_id` goes when nobody planned otherwise."""
-        lots = {lot.id for lot in self.places.values() if lot.kind == LOT and lot.is_open}
+    def nearest_lot(self, place_id: str, now: datetime) -> str | None:
+        """The lot to which a car from `place_id` goes when nobody planned otherwise: the nearest
+        that is open, by its hours too and by a way that is not shut, unless none is. A car has to
+        stand somewhere, and a station that is cut off may not know the time."""
+        lots = {lot.id: lot for lot in self.places.values() if lot.kind == LOT and lot.is_open}
+        local, shut = now.astimezone(PANAMA), self.shut_now(now)
+        wanted = {lot.id for lot in lots.values() if is_open_at(lot, local)} or set(lots)
+        wanted = {
+            lot_id for lot_id in wanted if not any(each.stops(place_id, lot_id) for each in shut)
+        } or wanted
         for lot_id in self._near.get(place_id, ()):
-            if lot_id in lots:
+            if lot_id in wanted:
                 return lot_id
         here = self.places.get(place_id)
         if here is None:
-            return min(lots, default=None)
-        return min(lots, key=lambda lot_id: (self._distance_m(here, lot_id), lot_id), default=None)
+            return min(wanted, default=None)
+        return min(
+            wanted, key=lambda lot_id: (self._distance_m(here, lot_id), lot_id), default=None
+        )
+
+    def shut_now(self, now: datetime) -> Sequence[Shut]:
+        """The places and ways that are shut for cars, the first to open first."""
+        return shut_now(chain.from_iterable(self._closures.values()), now)
 
     def drive_s(self, from_place_id: str, to_place_id: str) -> int:
         """About how many seconds a car takes from one place to another."""

@@ -1,10 +1,12 @@
 """What a tap means: a pure function of what the station knows at that instant.
 
-One table in prose. A badge makes its owner the actor, and where the shift is on the screen it asks
-whoever is at work already what is to be done: a break, or the end. A key tag that is free opens a
+One table in prose. A badge makes its owner the actor, who types a PIN first where one is asked for
+and was not typed here lately; where the shift is on the screen it asks whoever is at work already
+what is to be done: a break, or the end. A key tag that is free opens a
 reception at a booth; at a lot it is of a car that nobody there has heard of yet, and is noted. So
 is a card that no lot without a line can know. A key tag that belongs to a car tells what the car
-did: it was taken, parked or brought; where it is ready, the tap opens the hand-over. A claim tag
+did: it was taken, parked or brought, at a booth also before anybody asked for it; where it is
+ready, the tap opens the hand-over. A claim tag
 joins the reception that is open, and ends it at its last step; it proves a hand-over that is open,
 or opens its ticket. A tag that was lost or retired opens nothing and proves nothing, except that
 the key tag of a car which is still here opens its ticket: the car has to be served. A driver's QR
@@ -36,6 +38,7 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
     "tap.badge_first": (),
     "tap.signed_on": ("person",),
     "tap.at_work": ("person",),
+    "tap.no_pin": ("person",),
     "tap.new_visit": ("label",),
     "tap.key_seen": ("label", "stall"),
     "tap.key_noted": ("label",),
@@ -43,6 +46,7 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
     "tap.taken": ("code", "place"),
     "tap.parked": ("code",),
     "tap.parked_at": ("code", "stall"),
+    "tap.staged": ("code",),
     "tap.ready": ("code",),
     "tap.ready_at": ("code", "hook"),
     "tap.ready_elsewhere": ("code", "place"),
@@ -68,7 +72,7 @@ TAP_KEYS: dict[str, tuple[str, ...]] = {
 
 UNDOABLE_TAPS = frozenset(
     {
-        *("tap.taken", "tap.parked", "tap.parked_at", "tap.ready", "tap.ready_at"),
+        *("tap.taken", "tap.parked", "tap.parked_at", "tap.staged", "tap.ready", "tap.ready_at"),
         *("tap.ready_elsewhere", "tap.held"),
     }
 )
@@ -84,6 +88,7 @@ class Act(Enum):
     NOTHING = auto()
     SAY = auto()
     SIGN_ON = auto()
+    ASK_PIN = auto()
     OPEN_DRAFT = auto()
     FILL_CLAIM = auto()
     RECEIVE = auto()
@@ -102,7 +107,8 @@ class Tapped:
     `schemas.district`. `visits` are the open
     visits that have the tag; `planned` is the plan for the first of them. `screen` is what is
     open on the touchscreen, `screen_visit_id` whom it is about. `may_be_new`: it is a card, and
-    the line is down, so it may have been enrolled elsewhere since.
+    the line is down, so it may have been enrolled elsewhere since. `needs_pin`: its owner has to
+    type the PIN now; `has_pin`: and has one.
     """
 
     is_confirmed: bool
@@ -121,6 +127,8 @@ class Tapped:
     is_key_shown: bool = False
     is_owner_at_work: bool = False
     may_be_new: bool = False
+    needs_pin: bool = False
+    has_pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,9 @@ class Decision:
 
 UNKNOWN = Decision(Act.SAY, "tap.unknown", "error")
 _SEEN = Decision(Act.SEE_KEY, "tap.key_seen", "warn", screen="keys")
+# No words: the keypad says it all, and they would lie over its last row.
+_PIN_ASKED = Decision(Act.ASK_PIN, tone="ok", screen="unlock")
+_NO_PIN = Decision(Act.SAY, "tap.no_pin", "warn")
 BADGE_FIRST = Decision(Act.SAY, "tap.badge_first", "warn")
 
 
@@ -157,6 +168,8 @@ def decide(tapped: Tapped) -> Decision:
     """The rule. Never raises; what it decides is still checked when it is recorded."""
     if not tapped.is_confirmed:
         return Decision(Act.NOTHING)
+    if tapped.has_owner and tapped.needs_pin:
+        return _PIN_ASKED if tapped.has_pin else _NO_PIN
     if tapped.has_owner and tapped.is_owner_at_work and tapped.screen == "shift":
         return Decision(Act.SIGN_ON, "tap.at_work", "ok", screen="shift")
     if tapped.has_owner:
@@ -265,8 +278,11 @@ def _key_at_booth(tapped: Tapped, visit: Visit) -> Decision:
     is_here = visit.place_id == tapped.place_id
     if is_here and visit.car == states.READY:
         return Decision(Act.SAY, "tap.hand_over", "ok", visit, "hand_over")
-    if is_here and visit.car == states.AT_BOOTH and not _is_asked_here(tapped, visit):
+    if is_here and visit.car in states.RESTING and not _is_asked_here(tapped, visit):
         return _take_from_kerb(tapped, visit)
+    is_staged = visit.car == states.TO_LOT and visit.destination_id == tapped.place_id
+    if is_staged and not _is_asked_here(tapped, visit):
+        return Decision(Act.PARK, "tap.staged", "ok", visit)
     if visit.request is not None and visit.request.booth_id != tapped.place_id:
         return Decision(Act.READY, "tap.ready_elsewhere", "warn", visit)
     return Decision(Act.READY, "tap.ready", "ok", visit)

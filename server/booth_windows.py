@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from schemas import states
@@ -27,10 +27,10 @@ from server.dispatch.snapshot import Shut, Travel
 from server.district import open_booths
 from server.leg_times import travel_times
 from server.models import MoveRow, PlaceRow, RequestRow, VisitRow
-from server.promises import KINDS, Window
-from server.visit_rows import OPEN, TAKEN
+from server.promises import KEPT, KINDS, Window
+from server.visit_rows import OPEN, REQUEST_IS_OPEN, TAKEN
 
-_MOVES = table_of(MoveRow)
+_MOVES, _REQUESTS, _VISITS = table_of(MoveRow), table_of(RequestRow), table_of(VisitRow)
 _S = timedelta(seconds=1)
 _FAR = Travel(drive_s=600, empty_s=600)
 _HERE = Travel(drive_s=0, empty_s=0)
@@ -52,6 +52,14 @@ _PENDING = select(
 ).where(_MOVES.c.state.in_((OPEN, TAKEN)))
 
 
+_ASKED = (
+    select(_REQUESTS.c.wanted_at)
+    .join(_VISITS, _VISITS.c.id == _REQUESTS.c.visit_id)
+    .where(REQUEST_IS_OPEN, _VISITS.c.is_open, _VISITS.c.car.not_in(KEPT))
+    .where(_VISITS.c.id != bindparam("id"))
+)
+
+
 def booth_windows(
     session: Session,
     config: Config,
@@ -71,6 +79,8 @@ def booth_windows(
     ground = _look(session, config, visit, now, open_booths(session, wanted_at or now))
     start = _start(ground, visit, request)
     levels = calibration.levels(session, config, KINDS)
+    others = _in_line(session, visit, now)
+    in_rush = promises.is_rush(config, others, len(ground.runners))
     found: dict[str, Window] = {}
     for booth_id in ground.booth_ids:
         ready = now if ground.stands_at == booth_id else None
@@ -78,8 +88,10 @@ def booth_windows(
             ready = ground.there_at(booth_id, start)
         if ready is not None:
             estimate = max(ready, wanted_at or ready)
-            kind = promises.kind_of(now, estimate, wanted_at)
-            found[booth_id] = promises.window(config, now, estimate, wanted_at, levels[kind])
+            kind = promises.kind_of(now, estimate, wanted_at, in_rush=in_rush)
+            found[booth_id] = promises.window(
+                config, now, estimate, wanted_at, levels[kind], in_rush=in_rush
+            )
     if visit.car == states.REPARKING:
         # What was promised was kept, and nobody came.
         return found
@@ -88,6 +100,12 @@ def booth_windows(
         if told is not None:
             found[request.booth_id] = Window(told.ready_from, told.ready_by)
     return found
+
+
+def _in_line(session: Session, visit: VisitRow, now: datetime) -> int:
+    """How many others stand in line: they asked, and their cars are not ready."""
+    rows = session.connection().execute(_ASKED, {"id": visit.id})
+    return sum(promises.waits(now, row.wanted_at) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +170,7 @@ def _look(
         now=now,
         origin=visit.destination_id or visit.place_id,
         release=arrival(own) if own is not None and is_driven else now,
-        stands_at=visit.place_id if visit.car == states.AT_BOOTH else None,
+        stands_at=visit.place_id if visit.car in states.RESTING else None,
         booth_ids=[booth.id for booth in at],
         travel=travel,
         shut=places.shut,

@@ -89,7 +89,9 @@ def _outcome(
     assert promise.planned_at is not None
     assert promise.expected_at is not None
     wanted = request.wanted_at
-    score = promises.lateness(config, promise.made_at, promise.planned_at, wanted, ready_at)
+    score = promises.lateness(
+        config, promise.made_at, promise.planned_at, wanted, ready_at, promise.kind
+    )
     row = PromiseOutcomeRow(
         promise_id=promise.id,
         kind=promise.kind,

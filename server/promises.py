@@ -10,6 +10,7 @@ from sqlalchemy import ScalarSelect, select
 from sqlalchemy import Table as SQLTable
 from sqlalchemy.orm import Session
 
+from schemas import states
 from schemas.ids import uuid7
 from server import calibration
 from server.bulk import table_of
@@ -36,7 +37,15 @@ BOOKED = "booked"
 """A car that is wanted at a later time."""
 KERB = "kerb"
 """A car that stands where it is wanted."""
-KINDS = (SOON, BOOKED, KERB)
+RUSH = "rush"
+"""As `SOON`, behind at least as many others as there are runners (as the settings have it): what is
+planned then is planned anew many times before its turn comes."""
+KINDS = (SOON, RUSH, BOOKED, KERB)
+
+KEPT = (states.READY, states.REPARKING)
+"""What was promised is kept once the car stands ready, also when nobody came for it."""
+
+_WAITS_SOON = timedelta(minutes=10)
 
 
 class Window(NamedTuple):
@@ -51,24 +60,39 @@ def is_moved(reason: str) -> bool:
     return reason not in (FIRST, CHANGED)
 
 
-def kind_of(now: datetime, estimate: datetime, wanted_at: datetime | None) -> str:
+def waits(now: datetime, wanted_at: datetime | None) -> bool:
+    """Whether a car that is asked for stands in line by now; one that is booked for later does
+    not."""
+    return wanted_at is None or wanted_at <= now + _WAITS_SOON
+
+
+def is_rush(config: Config, others: int, runners: int) -> bool:
+    """Whether who asks now is in a rush: `others` stand in line already."""
+    return runners > 0 and others * 100 >= runners * config.promise_rush_percent
+
+
+def kind_of(
+    now: datetime, estimate: datetime, wanted_at: datetime | None, *, in_rush: bool = False
+) -> str:
     """What kind of promise this is: each is learned for itself."""
     if wanted_at is not None and wanted_at > now:
         return BOOKED
-    return SOON if estimate > now else KERB
+    if estimate <= now:
+        return KERB
+    return RUSH if in_rush else SOON
 
 
 def slack(
-    config: Config, now: datetime, estimate: datetime, wanted_at: datetime | None
+    config: Config, kind: str, now: datetime, estimate: datetime, wanted_at: datetime | None
 ) -> timedelta:
     """The unit in which lateness is learned, and what is left for it before anything was: some
-    time, and a share of the wait. How late a booked car is does not depend on how long ago it was
-    booked, so of its wait only what comes after its time counts."""
-    is_booked = wanted_at is not None and wanted_at > now
-    since = wanted_at if is_booked and wanted_at is not None else now
+    time, and a share of the wait, twice as large in a rush. How late a booked car is does not
+    depend on how long ago it was booked, so of its wait only what comes after its time counts."""
+    since = wanted_at if kind == BOOKED and wanted_at is not None else now
     wait = max(estimate - since, timedelta())
-    fixed_s = config.promise_slack_s * (2 if is_booked else 1)
-    return wait * config.promise_slack_percent / 100 + timedelta(seconds=max(fixed_s, 1))
+    fixed_s = config.promise_slack_s * (2 if kind == BOOKED else 1)
+    percent = config.promise_slack_percent * (2 if kind == RUSH else 1)
+    return wait * percent / 100 + timedelta(seconds=max(fixed_s, 1))
 
 
 def lateness(
@@ -77,11 +101,13 @@ def lateness(
     planned_at: datetime,
     wanted_at: datetime | None,
     ready_at: datetime,
+    kind: str,
 ) -> float:
-    """How late a car was against the plan's own estimate (`planned_at`), in slacks: a score as
-    `server.conformal` has it. Nobody is served earlier than at the time that was asked for."""
+    """How late a car was against the plan's own estimate (`planned_at`), in slacks of its kind of
+    promise: a score as `server.conformal` has it. Nobody is served earlier than at the time that
+    was asked for."""
     late = max(ready_at, wanted_at or ready_at) - planned_at
-    return late / slack(config, made_at, planned_at, wanted_at)
+    return late / slack(config, kind, made_at, planned_at, wanted_at)
 
 
 def expected(
@@ -90,11 +116,14 @@ def expected(
     estimate: datetime,
     wanted_at: datetime | None = None,
     level: Level | None = None,
+    *,
+    in_rush: bool = False,
 ) -> datetime:
     """When the car will be ready on average: the planner's estimate and what was learned of it.
     Not before it is wanted."""
     middle = 0.0 if level is None else level.middle
-    at = estimate + slack(config, now, estimate, wanted_at) * middle
+    kind = kind_of(now, estimate, wanted_at, in_rush=in_rush)
+    at = estimate + slack(config, kind, now, estimate, wanted_at) * middle
     return max(at, min(now, estimate), wanted_at or at)
 
 
@@ -104,6 +133,8 @@ def window(
     estimate: datetime,
     wanted_at: datetime | None = None,
     level: Level | None = None,
+    *,
+    in_rush: bool = False,
 ) -> Window:
     """From the planner's estimate to the window that is told.
 
@@ -112,8 +143,9 @@ def window(
     the farther the estimate is away.
     """
     width = 1.0 if level is None else level.width
-    begin = expected(config, now, estimate, wanted_at, level)
-    end = estimate + slack(config, now, estimate, wanted_at) * width
+    kind = kind_of(now, estimate, wanted_at, in_rush=in_rush)
+    begin = expected(config, now, estimate, wanted_at, level, in_rush=in_rush)
+    end = estimate + slack(config, kind, now, estimate, wanted_at) * width
     return Window(_up_to_minute(begin), _up_to_minute(max(begin, end)))
 
 
@@ -168,42 +200,56 @@ def keep_or_move(
     estimate: datetime,
     now: datetime,
     cause: str = LATE,
+    *,
+    in_rush: bool = False,
 ) -> PromiseRow | None:
     """Make the first promise, or a later one when the one that was told (`told_by`: its end)
-    cannot hold, with the `cause` as its reason; None if it stands.
+    cannot hold, with the `cause` as its reason; None if it stands. `in_rush`: see `is_rush`.
 
     A promise is not moved for a gain: drivers plan with it.
     """
     if told_by is None:
-        return _first(session, config, request, estimate, now)
+        return _first(session, config, request, estimate, now, in_rush=in_rush)
     if estimate <= told_by + timedelta(seconds=config.promise_move_s):
         return None
-    promise = _made(session, config, request, estimate, now)
+    promise = _made(session, config, request, estimate, now, in_rush=in_rush)
     promise.reason = cause
     session.add(promise)
     return promise
 
 
 def _first(
-    session: Session, config: Config, request: Asked, estimate: datetime, now: datetime
+    session: Session,
+    config: Config,
+    request: Asked,
+    estimate: datetime,
+    now: datetime,
+    *,
+    in_rush: bool,
 ) -> PromiseRow:
     of_visit = select(_PROMISES.c.id).where(_PROMISES.c.visit_id == request.visit_id).limit(1)
     is_later = session.connection().scalar(of_visit) is not None
-    promise = _made(session, config, request, estimate, now)
+    promise = _made(session, config, request, estimate, now, in_rush=in_rush)
     promise.reason = CHANGED if is_later else FIRST
-    promise.kind = kind_of(now, estimate, request.wanted_at)
+    promise.kind = kind_of(now, estimate, request.wanted_at, in_rush=in_rush)
     promise.planned_at = estimate
     session.add(promise)
     return promise
 
 
 def _made(
-    session: Session, config: Config, request: Asked, estimate: datetime, now: datetime
+    session: Session,
+    config: Config,
+    request: Asked,
+    estimate: datetime,
+    now: datetime,
+    *,
+    in_rush: bool,
 ) -> PromiseRow:
     wanted = request.wanted_at
-    kind = kind_of(now, estimate, wanted)
+    kind = kind_of(now, estimate, wanted, in_rush=in_rush)
     level = calibration.levels(session, config, [kind])[kind]
-    ready_from, ready_by = window(config, now, estimate, wanted, level)
+    ready_from, ready_by = window(config, now, estimate, wanted, level, in_rush=in_rush)
     return PromiseRow(
         id=uuid7(now),
         visit_id=request.visit_id,
@@ -212,7 +258,7 @@ def _made(
         ready_from=ready_from,
         ready_by=ready_by,
         made_at=now,
-        expected_at=expected(config, now, estimate, wanted, level),
+        expected_at=expected(config, now, estimate, wanted, level, in_rush=in_rush),
     )
 
 

@@ -15,7 +15,7 @@ from server.dispatch.twin_promises import LiveWindows
 from server.dispatch.twin_trace import EMPTY as EMPTY_KIND
 from server.dispatch.twin_trace import LegDone
 from server.leg_fit import DRIVE, EMPTY, Leg, Times, Way, fit
-from server.promises import KINDS, Window, expected, kind_of, window
+from server.promises import KINDS, RUSH, Window, expected, kind_of, window
 
 _MIN = timedelta(minutes=1)
 _HALF_LIFE_H = 48.0
@@ -33,6 +33,7 @@ class Outcome:
     told: Window
     ready_at: datetime
     late_s: float
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,18 @@ class WatchedWindows(LiveWindows):
         """What has been learned so far, by kind."""
         return dict(self._levels)
 
-    def tell(self, now: datetime, estimate: datetime, wanted_at: datetime | None) -> Window:
+    def tell(
+        self,
+        now: datetime,
+        estimate: datetime,
+        wanted_at: datetime | None,
+        *,
+        in_rush: bool = False,
+    ) -> Window:
         """As it is told live."""
-        told = super().tell(now, estimate, wanted_at)
-        level = self._levels.get(kind_of(now, estimate, wanted_at))
-        due = expected(self.config, now, estimate, wanted_at, level)
+        told = super().tell(now, estimate, wanted_at, in_rush=in_rush)
+        level = self._levels.get(kind_of(now, estimate, wanted_at, in_rush=in_rush))
+        due = expected(self.config, now, estimate, wanted_at, level, in_rush=in_rush)
         self._told[now, estimate, wanted_at] = told, due
         return told
 
@@ -87,12 +95,15 @@ class WatchedWindows(LiveWindows):
         wanted_at: datetime | None,
         ready_by: datetime,
         ready_at: datetime,
+        *,
+        in_rush: bool = False,
     ) -> None:
         """As it is learned live."""
-        super().learn(made_at, estimate, wanted_at, ready_by, ready_at)
+        super().learn(made_at, estimate, wanted_at, ready_by, ready_at, in_rush=in_rush)
         told, due = self._told[made_at, estimate, wanted_at]
         late_s = (max(ready_at, wanted_at or ready_at) - due).total_seconds()
-        self.outcomes.append(Outcome(made_at, estimate, wanted_at, told, ready_at, late_s))
+        kind = kind_of(made_at, estimate, wanted_at, in_rush=in_rush)
+        self.outcomes.append(Outcome(made_at, estimate, wanted_at, told, ready_at, late_s, kind))
 
 
 def slower(scenario: Scenario, factor: float) -> Scenario:
@@ -130,8 +141,14 @@ def under_fixed(outcomes: Sequence[Outcome], levels: dict[str, Level]) -> Held:
     """What would have held of the same estimates under windows that no longer learn."""
     config, told = load_config(), []
     for each in outcomes:
-        kind = kind_of(each.made_at, each.estimate, each.wanted_at)
-        fixed = window(config, each.made_at, each.estimate, each.wanted_at, levels.get(kind))
+        fixed = window(
+            config,
+            each.made_at,
+            each.estimate,
+            each.wanted_at,
+            levels.get(each.kind),
+            in_rush=each.kind == RUSH,
+        )
         told.append(replace(each, told=fixed))
     return held(told)
 
@@ -139,9 +156,7 @@ def under_fixed(outcomes: Sequence[Outcome], levels: dict[str, Level]) -> Held:
 def of_kind(outcomes: Sequence[Outcome], kind: str) -> list[Outcome]:
     """Those of one kind of promise."""
     assert kind in KINDS
-    return [
-        each for each in outcomes if kind_of(each.made_at, each.estimate, each.wanted_at) == kind
-    ]
+    return [each for each in outcomes if each.kind == kind]
 
 
 def drive_error(

@@ -2,17 +2,19 @@
 
 How many cars come is read from the same hour of past weeks and from the last half hour; when they
 are asked for, from how long cars have stayed (a hazard: the chance to be asked for now of a car
-that has not been yet). With few data, the settings' own stay stands for what nobody has seen.
+that has not been yet), times how much more often than that it was at this time of other evenings.
+With few data, the settings' own stay stands for what nobody has seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import states
-from server.dispatch.snapshot import Expected
+from server.dispatch.snapshot import Expected, Stageable
 
 AHEAD = timedelta(minutes=15)
 # A car that has stayed longer than all bins is as likely to be asked for as in the last.
@@ -21,16 +23,22 @@ BINS = 12
 # What an expected drive weighs beside a real one, and how many are planned for at most.
 WEIGHT = 0.8
 MOST = 20
+# A car is brought near if it is likely enough to be asked for within that time.
+STAGE_AHEAD = timedelta(minutes=30)
+# A rush is looked for in the next half hour, as if so many cars had been seen that are in none.
+RUSH_AHEAD = timedelta(minutes=30)
+RUSH_PRIOR = 5.0
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """`arrivals_per_h` by booth, for the present hour; `asked_per_h` by how long a car has stayed,
-    in bins of `BIN`."""
+    in bins of `BIN`; `rush`: how many times as often as that at this time of the night."""
 
     arrivals_per_h: Mapping[str, float]
     asked_per_h: Sequence[float]
+    rush: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class Staying:
     lot_id: str
     booth_id: str
     since: datetime
+    visit_id: str = ""
+    needs: frozenset[str] = frozenset()
 
 
 def arrival_rates(
@@ -64,6 +74,35 @@ def hazard(stays: Sequence[timedelta], typical: timedelta) -> list[float]:
     return rates
 
 
+def rush(
+    stays: Iterable[tuple[datetime, datetime]],
+    moments: Sequence[datetime],
+    asked_per_h: Sequence[float],
+) -> float:
+    """How many times as many cars as their stays alone let one expect were asked for in the half
+    hours that began at these moments of other evenings, as when a theatre ends: 1 of none, and the
+    nearer to it the fewer there were. `stays`: since when, and when it was asked for."""
+    asked = alike = 0.0
+    for since, asked_at in stays:
+        for begin in moments:
+            end = begin + RUSH_AHEAD
+            if since < end and asked_at >= begin:
+                asked += asked_at < end
+                alike += _risk(asked_per_h, max(begin, since) - since, min(end, asked_at) - since)
+    return (asked + RUSH_PRIOR) / (alike + RUSH_PRIOR)
+
+
+def _risk(asked_per_h: Sequence[float], begin: timedelta, end: timedelta) -> float:
+    """How many requests are expected of a car between two ages."""
+    total, last = 0.0, len(asked_per_h) - 1
+    while begin < end:
+        number = begin // BIN
+        until = min(end, BIN * (number + 1))
+        total += asked_per_h[min(number, last)] * ((until - begin) / _HOUR)
+        begin = until
+    return total
+
+
 def expected(
     forecast: Forecast,
     staying: Sequence[Staying],
@@ -83,16 +122,33 @@ def expected(
     return found[:MOST]
 
 
+def stageable(
+    forecast: Forecast, staying: Sequence[Staying], now: datetime, least_chance: float
+) -> list[Stageable]:
+    """The cars that are asked for within `STAGE_AHEAD` with at least this chance."""
+    found = []
+    for car in staying:
+        chance = 1 - math.exp(-_asked_per_h(forecast, car, now) * (STAGE_AHEAD / _HOUR))
+        if chance >= least_chance:
+            each = Stageable(car.visit_id, car.lot_id, car.booth_id, chance, car.needs)
+            found.append(each)
+    return found
+
+
+def _asked_per_h(forecast: Forecast, car: Staying, now: datetime) -> float:
+    age = max(timedelta(), now - car.since)
+    return forecast.rush * forecast.asked_per_h[min(age // BIN, len(forecast.asked_per_h) - 1)]
+
+
 def _retrievals(
     forecast: Forecast, staying: Sequence[Staying], now: datetime
 ) -> Iterator[Expected]:
     """Each goes to the way that has been owed one the longest."""
     chances: dict[tuple[str, str], float] = {}
     for car in staying:
-        age = max(timedelta(), now - car.since)
-        rate = forecast.asked_per_h[min(age // BIN, len(forecast.asked_per_h) - 1)]
         way = car.lot_id, car.booth_id
-        chances[way] = chances.get(way, 0.0) + rate * (AHEAD / _HOUR)
+        chance = _asked_per_h(forecast, car, now) * (AHEAD / _HOUR)
+        chances[way] = chances.get(way, 0.0) + chance
     total = sum(chances.values())
     owed = dict.fromkeys(sorted(chances), 0.0)
     for at in _moments(now, min(total, len(staying))):

@@ -33,6 +33,7 @@ _ALL_PLACES = select(
     _PLACES.c.stalls,
     _PLACES.c.hooks,
     _PLACES.c.kerb_spaces,
+    _PLACES.c.staging_spaces,
     _PLACES.c.rows,
     _PLACES.c.hours,
     select(_DISTRICTS.c.timezone).scalar_subquery().label("timezone"),
@@ -128,6 +129,9 @@ def _booth(
         standing=cars.get(states.AT_BOOTH, 0) + ready,
         leave_at=(leave,) * ready,
         arrive_at=tuple(arrive_at),
+        staging_spaces=place.staging_spaces,
+        # Nobody has asked for them, or they are being driven up to the kerb.
+        staged=cars.get(states.PARKED, 0) + cars.get(states.TO_LOT, 0),
     )
 
 

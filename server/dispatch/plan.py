@@ -20,7 +20,12 @@ WHY_BOOKED = "booked"
 # The way, the place or the runner's break keeps the car until then.
 WHY_CLOSURE = "after_closure"
 WHY_BREAK = "after_break"
-WHYS = (WHY_NEAREST, WHY_FIRST_BACK, WHY_ON_THE_WAY, WHY_BOOKED, WHY_CLOSURE, WHY_BREAK)
+# Nobody has asked for it: a runner is idle, and cars that have stayed so long are asked for soon.
+WHY_STAGED = "staged"
+WHYS = (
+    *(WHY_NEAREST, WHY_FIRST_BACK, WHY_ON_THE_WAY, WHY_BOOKED, WHY_CLOSURE, WHY_BREAK),
+    WHY_STAGED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 2. From there a search looks for a better one. It has to be better by `Aims.least_gain`, so that
    screens do not change for nothing.
 3. First come, first served is planned too, and taken where it is cheaper.
+4. Runners who have nothing to drive in it may bring cars near (`server.dispatch.staging`).
 
 All depends on the snapshot, the seed and the rounds; seconds only guard against a slow machine.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from server.dispatch import first_come
@@ -22,6 +24,7 @@ from server.dispatch.plan import WHY_CLOSURE, Job, Plan
 from server.dispatch.route_model import Aims, RouteModel, model_of
 from server.dispatch.route_search import Budget, complete, search
 from server.dispatch.snapshot import Runner, Snapshot
+from server.dispatch.staging import staging_jobs
 
 POLICY = "sequence"
 # Nothing is searched: new moves are put into the plan in force.
@@ -36,7 +39,18 @@ def plan(
     snapshot: Snapshot, seed: int = 1, budget: Budget = STEADY, aims: Aims | None = None
 ) -> Plan:
     """The plan; see `server.dispatch.plan.Planner`."""
-    aims = aims or Aims()
+    found = _wanted_plan(snapshot, seed, budget, aims or Aims())
+    staged = staging_jobs(snapshot, found.jobs)
+    if not staged:
+        return found
+    jobs = sorted([*found.jobs, *staged], key=lambda job: (job.start_at, job.visit_id))
+    taken = {job.runner_id for job in staged}
+    waits = {name: place for name, place in found.waits.items() if name not in taken}
+    return replace(found, jobs=jobs, waits=waits)
+
+
+def _wanted_plan(snapshot: Snapshot, seed: int, budget: Budget, aims: Aims) -> Plan:
+    """The plan of what is wanted."""
     runners = sorted(snapshot.runners, key=lambda runner: runner.id)
     wanted = errands(snapshot) if runners else []
     if runners and budget is not AT_ONCE:

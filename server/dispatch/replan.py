@@ -25,15 +25,17 @@ from server.dispatch import planner as live
 from server.dispatch import planner_state
 from server.dispatch.forecast import Forecast
 from server.dispatch.given_moves import give_out, given_moves
-from server.dispatch.past_evenings import expected_now
+from server.dispatch.past_evenings import with_forecast
 from server.dispatch.plan import WHY_CLOSURE, Plan, Planner
 from server.dispatch.planner_state import Guarded, guarded
 from server.dispatch.route_search import Budget
 from server.dispatch.situation import look
 from server.dispatch.snapshot import Snapshot
+from server.dispatch.staging import staging_moves
 from server.models import MoveRow, RequestRow, VisitRow
 from server.one_of import one_of
 from server.outbox import Notice
+from server.tracing import traced
 from server.visit_rows import OPEN, REQUEST_IS_OPEN, VISIT_IS_OPEN
 
 LIVE: Planner = live.plan
@@ -66,14 +68,17 @@ def replan(
     session.flush()
     connection = session.connection()
     is_any, fault = connection.execute(_ANYTHING_OPEN).one()
-    if not is_any:
+    if not is_any and not standing:
         return set()
     given = given_moves(connection)
     snapshot = look(session, config, now, standing, given)
     made = guarded(planner, snapshot, config.plan_seed, live.AT_ONCE)
     planner_state.note(connection, planner_state.AT_ONCE, fault, made, now)
-    touched = give_out(connection, snapshot, made.plan.jobs, given)
-    touched |= _promise(session, config, made.plan, now)
+    # What is brought near is wanted by nobody but the plan.
+    near = staging_moves(snapshot, made.plan.jobs)
+    moves = replace(snapshot, moves=[*snapshot.moves, *near])
+    touched = give_out(connection, moves, made.plan.jobs, given)
+    touched |= _promise(session, config, made.plan, len(snapshot.runners), now)
     if touched:
         session.flush()
         connection.execute(_SET_VERSION, {"ids": list(touched), "new": version})
@@ -88,9 +93,10 @@ def outlook(
     snapshot = look(session, config, now)
     if forecast is None:
         return snapshot
-    return replace(snapshot, expected=expected_now(session, forecast, snapshot.lots_near, now))
+    return with_forecast(session, config, snapshot, forecast)
 
 
+@traced("plan")
 def search(snapshot: Snapshot, config: Config, planner: Planner = LIVE) -> Guarded:
     """Look for a better plan, outside of any transaction. Rounds are counted, so the same snapshot
     gives the same plan; the seconds only cut a search that a busy machine drags out."""
@@ -120,8 +126,6 @@ _ANYTHING_OPEN = select(
     planner_state.fault_of(planner_state.AT_ONCE),
 )
 
-# What was promised is kept once the car stands ready, also when nobody came for it.
-_KEPT = (states.READY, states.REPARKING)
 _ASKED = (
     select(
         _REQUESTS.c.event_id,
@@ -135,21 +139,30 @@ _ASKED = (
         promises.told_by(_REQUESTS).label("told_by"),
     )
     .join(_VISITS, _VISITS.c.id == _REQUESTS.c.visit_id)
-    .where(REQUEST_IS_OPEN, _VISITS.c.is_open, _VISITS.c.car.not_in(_KEPT))
+    .where(REQUEST_IS_OPEN, _VISITS.c.is_open, _VISITS.c.car.not_in(promises.KEPT))
 )
 
 
-def _promise(session: Session, config: Config, plan: Plan, now: datetime) -> set[str]:
+def _promise(session: Session, config: Config, plan: Plan, runners: int, now: datetime) -> set[str]:
     shut = {job.visit_id for job in plan.jobs if job.why == WHY_CLOSURE}
     asked = sorted(session.connection().execute(_ASKED), key=lambda request: request.event_id)
     touched, late = set(), []
+    in_line = sum(promises.waits(now, request.wanted_at) for request in asked)
     for request in asked:
         estimate = _estimate(request, plan.ready, now)
         if estimate is None:
             continue
         cause = promises.CLOSURE if request.visit_id in shut else promises.LATE
+        others = in_line - promises.waits(now, request.wanted_at)
         promise = promises.keep_or_move(
-            session, config, request, request.told_by, estimate, now, cause
+            session,
+            config,
+            request,
+            request.told_by,
+            estimate,
+            now,
+            cause,
+            in_rush=promises.is_rush(config, others, runners),
         )
         if promise is not None:
             touched.add(request.visit_id)
@@ -175,7 +188,7 @@ def _estimate(
 ) -> datetime | None:
     """When the car can be ready; None while nobody can say (no runner is at work)."""
     wanted: datetime = max(now, request.wanted_at or now)
-    if request.car == states.AT_BOOTH and request.place_id == request.booth_id:
+    if request.car in states.RESTING and request.place_id == request.booth_id:
         return wanted
     estimate = estimates.get(request.visit_id)
     return None if estimate is None else max(estimate, wanted)

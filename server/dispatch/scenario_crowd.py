@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from server.dispatch.scenario_data import Car, Rates, Recorded, Scenario, Stays, Together
@@ -17,7 +18,20 @@ def crowd(scenario: Scenario, seed: int) -> list[Car]:
     if isinstance(scenario.arrivals, Recorded):
         return sorted(scenario.arrivals.cars, key=lambda car: car.arrive_s)
     dice = Random(f"crowd {seed}")  # noqa: S311 - chance that can be repeated, no secret
-    return [_car(scenario, at, booth, dice) for at, booth in sorted(_arrivals(scenario, dice))]
+    cars = [_car(scenario, at, booth, dice) for at, booth in sorted(_arrivals(scenario, dice))]
+    # Dice of their own: what is said of the cars changes nothing else of the night.
+    told = Random(f"told {seed}")  # noqa: S311 - chance that can be repeated, no secret
+    return [_as_told(scenario, car, told) for car in cars]
+
+
+def _as_told(scenario: Scenario, car: Car, dice: Random) -> Car:
+    """With what is noted on leaving it: who may drive it, and when it will be wanted."""
+    stays = scenario.stays
+    kinds = tuple(kind for kind, share in sorted(scenario.special.items()) if dice.random() < share)
+    leave_s = car.wanted_s or car.ask_s
+    is_told, off_s = dice.random() < stays.told, round(dice.gauss(0, stays.told_off_s))
+    wish_s = None if leave_s is None or not is_told else max(car.arrive_s + 600, leave_s + off_s)
+    return replace(car, handling=kinds, wish_s=wish_s)
 
 
 def _arrivals(scenario: Scenario, dice: Random) -> Iterator[tuple[int, str]]:

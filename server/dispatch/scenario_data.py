@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from schemas.district import BOOTH, LOT, Place
+from schemas.hours import is_open_at
 from server.dispatch.snapshot import Travel
 
 LOG_NORMAL = "log_normal"
@@ -18,13 +20,19 @@ EXPONENTIAL = "exponential"
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A runner's night: at work over [from, until), away over each of `breaks`."""
+    """A runner's night: at work over [from, until), away over each of `breaks`. `licences`: the
+    special kinds of cars that may be driven; None for all."""
 
     id: str
     place_id: str
     from_s: int
     until_s: int
     breaks: Sequence[tuple[int, int]] = ()
+    licences: frozenset[str] | None = None
+
+    def may_drive(self, car: Car) -> bool:
+        """Whether this runner may drive this car."""
+        return self.licences is None or self.licences.issuperset(car.handling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ class Counts:
 class Car:
     """One car's night. `wanted_s` None: its driver asks when the car is wanted, and waits.
 
-    `lot_id`: it stood there already when the night began. `ask_s` None: it stays.
+    `lot_id`: it stood there already when the night began. `ask_s` None: it stays. `handling`: what
+    not everybody may drive. `wish_s`: when it will be wanted, as its driver said on leaving it.
     """
 
     arrive_s: int
@@ -54,6 +63,13 @@ class Car:
     wanted_s: int | None = None
     return_booth_id: str | None = None
     lot_id: str | None = None
+    handling: tuple[str, ...] = ()
+    wish_s: int | None = None
+
+
+def wish_min(car: Car) -> int | None:
+    """In how many minutes the driver said that the car would be wanted."""
+    return None if car.wish_s is None else max(0, car.wish_s - car.arrive_s) // 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,8 @@ class Stays:
     """How long drivers stay (log-normal), and what they say of it.
 
     `booked`: the share that says ahead when the car is wanted, between `lead_s`. `elsewhere`: the
-    share that wants it at another booth. Nobody asks after `last_s`.
+    share that wants it at another booth. Nobody asks after `last_s`. `told`: the share that says on
+    leaving the car when it will be wanted, wrong by `told_off_s` (a standard deviation).
     """
 
     median_s: int
@@ -88,6 +105,8 @@ class Stays:
     booked: float = 0.0
     lead_s: tuple[int, int] = (600, 3600)
     elsewhere: float = 0.0
+    told: float = 0.0
+    told_off_s: int = 2400
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +163,10 @@ class Scenario:
     `handling_s`: added to each drive, as the planner knows it. `take_car_s`: until a driver at the
     booth has driven off. `early_s`: how long before its time a booked car may stand ready.
     `overflow_price`: late minutes of a driver that a car-minute above the kerb is worth.
-    `plan_every_s`: how soon the planner plans again when nothing has happened.
+    `plan_every_s`: how soon the planner plans again when nothing has happened. `zone`: that of the
+    places' opening hours.
+    `special`: the share of the cars that only some may drive, by kind. `shuffle_s`: to move a car
+    that blocks another.
     """
 
     name: str
@@ -164,6 +186,9 @@ class Scenario:
     early_s: int = 120
     overflow_price: float = 2.0
     plan_every_s: int = 30
+    special: Mapping[str, float] = field(default_factory=dict)
+    shuffle_s: int = 150
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("America/Panama"))
 
     @property
     def booths(self) -> list[str]:
@@ -174,6 +199,11 @@ class Scenario:
     def lots(self) -> list[str]:
         """The ids of the lots that are open."""
         return [place.id for place in self.places.values() if place.kind == LOT and place.is_open]
+
+    def open_lots(self, now: datetime) -> list[str]:
+        """Those that take cars at a time, by their hours."""
+        local = now.astimezone(self.zone)
+        return [name for name in self.lots if is_open_at(self.places[name], local)]
 
     def at(self, second: int) -> datetime:
         """A second of the night as a time."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError
 
@@ -114,7 +115,7 @@ def _scenario(path: Path, content: Mapping[str, Any]) -> Scenario:
         name=loaded["name"],
         starts_at=loaded["starts_at"],
         length_s=length_s,
-        places=_with_stalls(places, loaded.get("stalls", {})),
+        places=_in_rows(_with_stalls(places, loaded.get("stalls", {})), loaded.get("rows", {})),
         travel=_travel(district, loaded["slow"]),
         runners=[_shift(shift, length_s) for shift in loaded["runners"]],
         arrivals=_arrivals(path, loaded["arrivals"], places),
@@ -127,6 +128,9 @@ def _scenario(path: Path, content: Mapping[str, Any]) -> Scenario:
         take_car_s=loaded["take_car_s"],
         overflow_price=loaded["overflow_price"],
         plan_every_s=loaded["plan_every_s"],
+        special=loaded.get("special", {}),
+        shuffle_s=loaded["shuffle_s"],
+        zone=ZoneInfo(district.timezone),
     )
 
 
@@ -162,7 +166,8 @@ def _check(path: Path, loaded: Mapping[str, Any], places: Mapping[str, Place]) -
         named.append((f"cut_offs.{index}.place_id", cut["place_id"], set(places)))
     for index, slow in enumerate(loaded["slow"]):
         named.extend((f"slow.{index}.place_ids", name, set(places)) for name in slow["place_ids"])
-    named.extend(("stalls", name, lots) for name in loaded.get("stalls", {}))
+    for field in ("stalls", "rows"):
+        named.extend((field, name, lots) for name in loaded.get(field, {}))
     _exist(path, named)
     names = [shift["id"] for shift in loaded["runners"]]
     if len(set(names)) < len(names):
@@ -178,6 +183,23 @@ def _exist(path: Path, named: Sequence[tuple[str, str, set[str]]]) -> None:
 def _with_stalls(places: Mapping[str, Place], stalls: Mapping[str, int]) -> dict[str, Place]:
     return {
         name: replace(place, stalls=stalls.get(name, place.stalls))
+        for name, place in places.items()
+    }
+
+
+def _in_rows(places: Mapping[str, Place], deep: Mapping[str, int]) -> dict[str, Place]:
+    """The same places where all stalls of some lots stand so many deep; what is left over of the
+    stalls can always be driven out of."""
+    return {
+        name: place
+        if name not in deep
+        else replace(
+            place,
+            rows=tuple(
+                tuple(f"{row + 1}-{number + 1}" for number in range(deep[name]))
+                for row in range(place.stalls // deep[name])
+            ),
+        )
         for name, place in places.items()
     }
 
@@ -202,7 +224,9 @@ def _shift(data: Mapping[str, Any], length_s: int) -> Shift:
     # Whoever works to the end brings the last cars too.
     until_s = 10 * length_s if data["until_min"] is None else data["until_min"] * _MIN_S
     breaks = [_span(each, length_s) for each in data["breaks"]]
-    return Shift(data["id"], data["place_id"], data["from_min"] * _MIN_S, until_s, breaks)
+    licences = None if data["licences"] is None else frozenset(data["licences"])
+    from_s = data["from_min"] * _MIN_S
+    return Shift(data["id"], data["place_id"], from_s, until_s, breaks, licences)
 
 
 def _closure(data: Mapping[str, Any], length_s: int) -> Closure:
@@ -225,6 +249,8 @@ def _stays(data: Mapping[str, Any], length_s: int) -> Stays:
         booked=data["booked"],
         lead_s=(data["lead_min"][0] * _MIN_S, data["lead_min"][1] * _MIN_S),
         elsewhere=data["elsewhere"],
+        told=data["told"],
+        told_off_s=data["told_off_min"] * _MIN_S,
     )
 
 
@@ -264,6 +290,8 @@ def _cars(
             wanted_s=_seconds(row["wanted_min"]),
             return_booth_id=row["return_booth_id"],
             lot_id=row["lot_id"],
+            handling=tuple(row["handling"]),
+            wish_s=_seconds(row["wish_min"]),
         )
         for row in rows
     ]

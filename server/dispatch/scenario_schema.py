@@ -3,7 +3,8 @@
 Arrivals are one of three: `per_hour` (means, by booth), `per_quarter_hour` (counts), `cars` (a
 recorded night), or `{"file": NAME}` with one of them. All times are minutes from `starts_at`;
 `slow` multiplies the drives from and to some places. `before`: what is known of the nights before a
-recorded one.
+recorded one. `rows`: how many cars stand behind each other in a lot; `special`: the share of the
+cars that only runners with that licence may drive.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from schemas.reception import RESTRICTING
 
 _MINUTES = validate.Range(min=0, max=7 * 24 * 60)
 _SHARE = validate.Range(min=0, max=1)
@@ -42,6 +45,9 @@ class _ShiftSchema(_SpanSchema):
     id = fields.String(required=True, validate=validate.Length(1, 40))
     place_id = fields.String(required=True)
     breaks = fields.List(fields.Nested(_SpanSchema), load_default=list)
+    licences = fields.List(
+        fields.String(validate=validate.OneOf(RESTRICTING)), load_default=None, allow_none=True
+    )
 
 
 class _CarSchema(_Strict):
@@ -51,6 +57,8 @@ class _CarSchema(_Strict):
     wanted_min = fields.Float(load_default=None, allow_none=True, validate=_MINUTES)
     return_booth_id = fields.String(load_default=None, allow_none=True)
     lot_id = fields.String(load_default=None, allow_none=True)
+    handling = fields.List(fields.String(validate=validate.OneOf(RESTRICTING)), load_default=list)
+    wish_min = fields.Float(load_default=None, allow_none=True, validate=_MINUTES)
 
     @validates_schema
     def _in_order(self, data: dict[str, Any], **_kwargs: object) -> None:
@@ -93,6 +101,8 @@ class _StaysSchema(_Strict):
         fields.Integer(validate=_MINUTES), load_default=[10, 60], validate=validate.Length(2, 2)
     )
     elsewhere = fields.Float(load_default=0.2, validate=_SHARE)
+    told = fields.Float(load_default=0.0, validate=_SHARE)
+    told_off_min = _minutes(load_default=40)
 
 
 class _NoiseSchema(_Strict):
@@ -150,6 +160,11 @@ class ScenarioSchema(_Strict):
     cut_offs = fields.List(fields.Nested(_CutOffSchema), load_default=list)
     slow = fields.List(fields.Nested(_SlowSchema), load_default=list)
     stalls = fields.Dict(fields.String(), fields.Integer(strict=True, validate=_COUNT))
+    rows = fields.Dict(fields.String(), fields.Integer(strict=True, validate=validate.Range(1, 50)))
+    special = fields.Dict(
+        fields.String(validate=validate.OneOf(RESTRICTING)), fields.Float(validate=_SHARE)
+    )
+    shuffle_s = fields.Integer(load_default=150, strict=True, validate=validate.Range(0, 3600))
     handling_s = fields.Integer(load_default=150, strict=True, validate=validate.Range(0, 3600))
     take_car_s = fields.Integer(load_default=120, strict=True, validate=validate.Range(0, 3600))
     plan_every_s = fields.Integer(load_default=30, strict=True, validate=validate.Range(5, 86_400))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Connection, Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from schemas import states
@@ -17,9 +17,10 @@ from server.config import Config
 from server.dispatch.given_moves import Given, given_moves
 from server.dispatch.grounds import look_at_places
 from server.dispatch.runners_seen import FAR, RESTRICTING_KINDS, TravelTimes, runners_seen
-from server.dispatch.snapshot import Snapshot, WantedMove
+from server.dispatch.snapshot import Snapshot, Stageable, WantedMove
 from server.leg_times import travel_times
 from server.models import RequestRow, VisitRow
+from server.one_of import one_of
 from server.visit_rows import OPEN, REQUEST_IS_OPEN, TAKEN, VISIT_IS_OPEN
 
 _REQUESTS, _VISITS = table_of(RequestRow), table_of(VisitRow)
@@ -53,6 +54,16 @@ _WAITING = (
 )
 
 
+_STAGEABLE = (
+    select(_VISITS.c.id, _VISITS.c.place_id, _VISITS.c.booth_id, _VISITS.c.handling)
+    .select_from(
+        _VISITS.outerjoin(_REQUESTS, and_(_REQUESTS.c.visit_id == _VISITS.c.id, REQUEST_IS_OPEN))
+    )
+    .where(one_of(_VISITS.c.id, "ids"), VISIT_IS_OPEN, _VISITS.c.car == states.PARKED)
+    .where(~_VISITS.c.tag_shared, ~_VISITS.c.is_grounded, _REQUESTS.c.event_id.is_(None))
+)
+
+
 def look(
     session: Session,
     config: Config,
@@ -61,20 +72,25 @@ def look(
     given: Given | None = None,
 ) -> Snapshot:
     """The snapshot of this moment; `standing`: another plan than the one in force to go on from;
-    `given`: the moves as they are, if somebody has read them."""
+    `given`: the moves as they are, if somebody has read them. Of the cars that may be brought near
+    only those that somebody is to bring are in it."""
     connection = session.connection()
     travel = travel_times(connection)
     given = given_moves(connection) if given is None else given
     driving = [move for move in given if move.state == TAKEN]
     arrivals = {move.visit_id: _arrival(move, config, travel, now) for move in driving}
-    coming = [move for move in driving if move.kind == states.RETRIEVE]
-    grounds = look_at_places(
-        connection, config, now, [(move.to_place_id, arrivals[move.visit_id]) for move in coming]
-    )
+    coming = [
+        (move.to_place_id, arrivals[move.visit_id])
+        for move in driving
+        if move.kind == states.RETRIEVE
+    ]
+    grounds = look_at_places(connection, config, now, coming)
     near = _nearest_first(travel, grounds.lots)
     wanted = NextDrive(config, travel, near, now)
     waiting = sorted(connection.execute(_WAITING), key=lambda visit: visit.id)
     moves = (wanted.move(visit, arrivals.get(visit.id, now)) for visit in waiting)
+    standing = _standing(given) if standing is None else standing
+    waiting_ids = {visit.id for visit in waiting}
     return Snapshot(
         now=now,
         runners=runners_seen(connection, config, given, arrivals, travel, now),
@@ -84,14 +100,44 @@ def look(
         lots_near=near,
         free_stalls=grounds.free_stalls,
         handling_s=config.handling_s,
-        arrivals={move.visit_id: arrivals[move.visit_id] for move in coming},
+        arrivals={
+            move.visit_id: arrivals[move.visit_id]
+            for move in driving
+            if move.to_place_id in grounds.booths
+        },
         booths=grounds.booths,
         rows=grounds.rows,
         shut=grounds.shut,
-        standing=_standing(given) if standing is None else standing,
+        standing=standing,
         shuffle_s=config.shuffle_s,
         divert_s=config.divert_s,
+        stageable=_being_staged(connection, config, grounds.lots, standing, waiting_ids),
+        spare_runners=config.stage_spare_runners,
     )
+
+
+def _being_staged(
+    connection: Connection,
+    config: Config,
+    lots: Collection[str],
+    standing: Mapping[str, Sequence[str]],
+    wanted: Collection[str],
+) -> list[Stageable]:
+    """The cars of a plan that nobody has asked for: they are to be brought near."""
+    ids = [id for route in standing.values() for id in route if id not in wanted]
+    if not ids or not config.stage_cars:
+        return []
+    return [
+        Stageable(
+            visit_id=row.id,
+            lot_id=row.place_id,
+            booth_id=row.booth_id,
+            chance=1.0,
+            needs=RESTRICTING_KINDS.intersection(row.handling),
+        )
+        for row in connection.execute(_STAGEABLE.order_by(_VISITS.c.id), {"ids": ids})
+        if row.place_id in lots
+    ]
 
 
 def _nearest_first(travel: TravelTimes, lots: Collection[str]) -> dict[str, list[str]]:
@@ -142,11 +188,12 @@ class NextDrive:
         due = visit.wanted_at or visit.made_at
         # A car that is wanted later is fetched so that it stands there a little before its time.
         early = self._drive(origin, booth_id) + timedelta(seconds=self.config.promise_slack_s)
-        if visit.car == states.AT_BOOTH:
-            if due - early - self._out_and_back(origin, booth_id) > self.now:
-                return replace(self._park(visit, origin, arrival), wanted_back=(booth_id, due))
-            if booth_id == origin:
-                return None
+        is_much_later = due - early - self._out_and_back(origin, booth_id) > self.now
+        if visit.car == states.AT_BOOTH and is_much_later:
+            return replace(self._park(visit, origin, arrival), wanted_back=(booth_id, due))
+        if booth_id == origin:
+            # It stands there, or is being brought near.
+            return None
         return WantedMove(
             visit_id=visit.id,
             kind=states.RETRIEVE,

@@ -90,18 +90,31 @@ class Shut:
 class Booth:
     """A kerb and its key hooks: `standing` cars are there now, each with its key on a hook. Of
     them, some leave by themselves at `leave_at` (their drivers come for them); others arrive at
-    `arrive_at`. 0 spaces or hooks: nobody has counted."""
+    `arrive_at`. 0 spaces or hooks: nobody has counted. Beside the kerb are `staging_spaces` for
+    cars that nobody has asked for yet; `staged` are there or on their way."""
 
     kerb_spaces: int
     hooks: int = 0
     standing: int = 0
     leave_at: Sequence[datetime] = ()
     arrive_at: Sequence[datetime] = ()
+    staging_spaces: int = 0
+    staged: int = 0
 
     @property
     def room(self) -> int:
-        """How many cars it holds; 0 where that is not known."""
-        return min((count for count in (self.kerb_spaces, self.hooks) if count > 0), default=0)
+        """How many cars the kerb holds; 0 where that is not known."""
+        # 0 would say that nobody has counted.
+        hooks = max(1, self.hooks - self.staged) if self.hooks > 0 else 0
+        return min((count for count in (self.kerb_spaces, hooks) if count > 0), default=0)
+
+    @property
+    def staging_room(self) -> int:
+        """How many more cars may be staged: each has a space, and a hook for its key."""
+        free = self.staging_spaces - self.staged
+        if self.hooks > 0:
+            free = min(free, self.hooks - self.staged - self.standing - len(self.arrive_at))
+        return max(0, free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,18 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class Stageable:
+    """A parked car that nobody has asked for. It may be brought to `booth_id`, where it was left,
+    before anybody does; `chance`: that this will be soon. `needs` as of a `WantedMove`."""
+
+    visit_id: str
+    lot_id: str
+    booth_id: str
+    chance: float
+    needs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a decision may depend on.
 
@@ -149,6 +174,7 @@ class Snapshot:
     cars being driven to a booth now (by visit) and when they are expected to stand there.
     `booths` and `shut`: kerbs and closures. `standing`: the plan in force, per runner the visits in
     order. `divert_s`: what it costs a runner under way without a car to be sent elsewhere.
+    `stageable`: cars that may be brought near; `spare_runners`: how many stay idle for all that.
     """
 
     now: datetime
@@ -167,6 +193,8 @@ class Snapshot:
     standing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     shuffle_s: int = 150
     divert_s: int = 120
+    stageable: Sequence[Stageable] = ()
+    spare_runners: int = 1
 
     def between(self, origin: str, destination: str) -> Travel:
         """The travel times from one place to another; zero to the same place."""

@@ -16,9 +16,22 @@ from sqlalchemy import Row
 from schemas import states
 from schemas.visit import Fact, Visit, fold
 from server.config import Config
+from server.dispatch.past_evenings import is_blocked
+from server.dispatch.runners_seen import RESTRICTING_KINDS
 from server.dispatch.scenario_data import Scenario
 from server.dispatch.situation import NextDrive
-from server.dispatch.snapshot import Booth, Runner, Shut, Snapshot, Travel, WantedMove, Window
+from server.dispatch.snapshot import (
+    BlockingRow,
+    Booth,
+    Parked,
+    Runner,
+    Shut,
+    Snapshot,
+    Stageable,
+    Travel,
+    WantedMove,
+    Window,
+)
 from server.dispatch.twin_forecast import TwinForecast
 
 _FAR = Travel(drive_s=600, empty_s=600)
@@ -66,6 +79,10 @@ class Cloud:
         self._seen_at: dict[str, tuple[datetime, str]] = {}
         self._rank = _nearest_first(scenario)
         self._forecast = TwinForecast(scenario)
+        self._licences = {
+            shift.id: RESTRICTING_KINDS if shift.licences is None else shift.licences
+            for shift in scenario.runners
+        }
         self._shut = {closure: scenario.at(closure.is_known_s) for closure in scenario.closures}
         self.visits: dict[str, Visit] = {}
         self.news = False
@@ -117,8 +134,9 @@ class Cloud:
         arrivals = {
             visit.id: self._arrival(visit, now)
             for visit in driving.values()
-            if visit.car == states.TO_BOOTH
+            if visit.destination_id in scenario.booths
         }
+        rows = self._rows()
         return Snapshot(
             now=now,
             runners=[self._runner(name, driving.get(name), sent, now) for name in sorted(at_work)],
@@ -126,7 +144,7 @@ class Cloud:
             travel=scenario.travel,
             far=_FAR,
             lots_near=self._rank,
-            free_stalls=self._free_stalls(),
+            free_stalls=self._free_stalls(now),
             handling_s=scenario.handling_s,
             arrivals=arrivals,
             booths=self._booths(now, arrivals),
@@ -137,21 +155,65 @@ class Cloud:
             ],
             expected=self._forecast.at(now, self.visits.values(), self._rank),
             standing=standing,
+            rows=rows,
+            shuffle_s=scenario.shuffle_s,
+            stageable=self._stageable(now, rows),
+            spare_runners=self._config.stage_spare_runners,
         )
+
+    def _stageable(
+        self, now: datetime, rows: Mapping[str, Sequence[BlockingRow]]
+    ) -> list[Stageable]:
+        if not self._config.stage_cars:
+            return []
+        least_chance = self._config.stage_chance_percent / 100
+        found = self._forecast.stageable(now, self.visits.values(), least_chance)
+        return [car for car in found if not is_blocked(rows, self.visits[car.visit_id])]
+
+    def _rows(self) -> dict[str, list[BlockingRow]]:
+        """The rows of the lots that have some, with the cars that are known to stand in them."""
+        places = self._scenario.places
+        deep = {name: places[name].rows for name in self._scenario.lots if places[name].rows}
+        if not deep:
+            return {}
+        parked: dict[str, dict[str, Parked]] = {name: {} for name in deep}
+        for visit in self.visits.values():
+            if visit.car == states.PARKED and visit.place_id in deep and visit.stall:
+                parked[visit.place_id][visit.stall] = Parked(visit.id, self._leaves_at(visit))
+        return {
+            name: [
+                BlockingRow(row, {each: parked[name][each] for each in row if each in parked[name]})
+                for row in rows
+            ]
+            for name, rows in deep.items()
+        }
+
+    def _leaves_at(self, visit: Visit) -> datetime:
+        """When a car is thought to be asked for, by the live rule."""
+        if visit.request is not None:
+            return visit.request.wanted_at or visit.request.made_at
+        told = _told_at(visit)
+        return told or visit.received_at + timedelta(seconds=self._config.stay_s)
 
     def _runner(
         self, name: str, visit: Visit | None, sent: Mapping[str, Sent], now: datetime
     ) -> Runner:
+        licences = self._licences[name]
         if visit is not None:
             to = visit.legs[-1].to_place_id
-            return Runner(name, to, self._arrival(visit, now), is_driving=True)
+            return Runner(name, to, self._arrival(visit, now), licences, is_driving=True)
         order = sent.get(name)
         if order is not None:
             there = max(order.there_at, now)
             return Runner(
-                name, order.from_place_id, order.left_at, sent_to=order.to_place_id, there_at=there
+                name,
+                order.from_place_id,
+                order.left_at,
+                licences,
+                sent_to=order.to_place_id,
+                there_at=there,
             )
-        return Runner(name, self._seen_at[name][1], now)
+        return Runner(name, self._seen_at[name][1], now, licences)
 
     def _arrival(self, visit: Visit, now: datetime) -> datetime:
         leg = visit.legs[-1]
@@ -193,14 +255,15 @@ class Cloud:
             made_at=None if request is None else request.made_at,
             promised_by=promised,
             handling=visit.handling,
+            leaves_at=_told_at(visit),
         )
         arrival = now if visit.destination_id is None else self._arrival(visit, now)
         rule = NextDrive(self._config, self._scenario.travel, self._rank, now)
         return rule.move(cast("Row[*tuple[Any, ...]]", waiting), arrival)
 
-    def _free_stalls(self) -> dict[str, int]:
+    def _free_stalls(self, now: datetime) -> dict[str, int]:
         places = self._scenario.places
-        free = {name: places[name].stalls for name in self._scenario.lots}
+        free = {name: places[name].stalls for name in self._scenario.open_lots(now)}
         for visit in self.visits.values():
             stands_at = visit.destination_id or visit.place_id
             if stands_at in free:
@@ -212,8 +275,13 @@ class Cloud:
         leave: dict[str, list[datetime]] = {name: [] for name in standing}
         arrive: dict[str, list[datetime]] = {name: [] for name in standing}
         take = timedelta(seconds=self._scenario.take_car_s)
+        staged = dict.fromkeys(standing, 0)
         for visit in self.visits.values():
-            if visit.id in arrivals:
+            if visit.car in (states.PARKED, states.TO_LOT):
+                stands_at = visit.destination_id or visit.place_id
+                if stands_at in staged:
+                    staged[stands_at] += 1
+            elif visit.id in arrivals:
                 arrive[visit.legs[-1].to_place_id].append(arrivals[visit.id])
             elif visit.place_id in standing and visit.destination_id is None:
                 standing[visit.place_id] += 1
@@ -229,9 +297,18 @@ class Cloud:
                 standing=count,
                 leave_at=sorted(leave[name]),
                 arrive_at=sorted(arrive[name]),
+                staging_spaces=self._scenario.places[name].staging_spaces,
+                staged=staged[name],
             )
             for name, count in standing.items()
         }
+
+
+def _told_at(visit: Visit) -> datetime | None:
+    """When the driver said, on leaving the car, that it would be wanted."""
+    if visit.wish_min is None:
+        return None
+    return visit.received_at + timedelta(minutes=visit.wish_min)
 
 
 def _nearest_first(scenario: Scenario) -> dict[str, list[str]]:

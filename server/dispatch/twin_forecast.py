@@ -7,10 +7,20 @@ from datetime import datetime, timedelta
 
 from schemas import states
 from schemas.visit import Visit
-from server.dispatch.forecast import Forecast, Staying, arrival_rates, expected, hazard
+from server.dispatch.forecast import (
+    Forecast,
+    Staying,
+    arrival_rates,
+    expected,
+    hazard,
+    rush,
+    stageable,
+)
+from server.dispatch.past_evenings import FRESH
+from server.dispatch.runners_seen import RESTRICTING_KINDS
 from server.dispatch.scenario_crowd import crowd
 from server.dispatch.scenario_data import Recorded, Scenario
-from server.dispatch.snapshot import Expected
+from server.dispatch.snapshot import Expected, Stageable
 
 # Nights before this one; their seeds are far from those that anybody plays.
 _PAST_NIGHTS = 3
@@ -27,7 +37,11 @@ class TwinForecast:
         self._scenario = scenario
         self._counts: dict[int, dict[str, int]] = {}
         self._nights = _PAST_NIGHTS
+        self._lots = set(scenario.lots)
+        self._has_staging = any(place.staging_spaces for place in scenario.places.values())
         stays: list[timedelta] = []
+        self._past: list[tuple[datetime, datetime]] = []
+        self._rush: tuple[datetime, float] | None = None
         if scenario.before is not None:
             self._nights = scenario.before.nights
             for booth, counts in scenario.before.per_hour.items():
@@ -41,6 +55,7 @@ class TwinForecast:
                     hour[car.booth_id] = hour.get(car.booth_id, 0) + 1
                     if car.ask_s is not None:
                         stays.append(timedelta(seconds=car.ask_s - car.arrive_s))
+                        self._past.append((scenario.at(car.arrive_s), scenario.at(car.ask_s)))
         typical = timedelta(seconds=scenario.stays.median_s)
         self._asked_per_h = hazard(stays, typical) if stays else []
 
@@ -50,11 +65,38 @@ class TwinForecast:
         """The drives that are expected soon."""
         if not self._asked_per_h:
             return []
+        return expected(self._forecast(now), self._staying(visits), lots_near, now)
+
+    def stageable(
+        self, now: datetime, visits: Iterable[Visit], least_chance: float
+    ) -> list[Stageable]:
+        """The cars that may be brought near."""
+        if not self._asked_per_h or not self._has_staging:
+            return []
+        return stageable(self._forecast(now), self._staying(visits), now, least_chance)
+
+    def _forecast(self, now: datetime) -> Forecast:
         hour = (now - self._scenario.starts_at) // timedelta(seconds=_HOUR_S)
         rates = arrival_rates(self._counts.get(hour, {}), self._nights, timedelta(hours=1))
-        staying = [
-            Staying(visit.place_id, visit.booth_id, visit.received_at)
+        return Forecast(rates, self._asked_per_h, self._rush_at(now))
+
+    def _rush_at(self, now: datetime) -> float:
+        """Read anew as seldom as the live forecast is. All past nights lie on this one, so each
+        counts at its own share."""
+        if self._rush is None or now - self._rush[0] >= FRESH:
+            self._rush = now, rush(self._past, [now], self._asked_per_h)
+        return self._rush[1]
+
+    def _staying(self, visits: Iterable[Visit]) -> list[Staying]:
+        """The cars in the lots that nobody has asked for."""
+        return [
+            Staying(
+                visit.place_id,
+                visit.booth_id,
+                visit.received_at,
+                visit.id,
+                RESTRICTING_KINDS.intersection(visit.handling),
+            )
             for visit in visits
-            if visit.car == states.PARKED and visit.request is None
+            if visit.car == states.PARKED and visit.request is None and visit.place_id in self._lots
         ]
-        return expected(Forecast(rates, self._asked_per_h), staying, lots_near, now)

@@ -20,7 +20,7 @@ from server.config import load_config
 from server.dispatch.plan import Plan, Planner
 from server.dispatch.route_search import Budget
 from server.dispatch.scenario_crowd import crowd
-from server.dispatch.scenario_data import Car, Scenario
+from server.dispatch.scenario_data import Car, Scenario, wish_min
 from server.dispatch.snapshot import Snapshot
 from server.dispatch.twin_cloud import Cloud
 from server.dispatch.twin_policies import BUDGET, POLICIES
@@ -118,10 +118,12 @@ class _Play:
             "key_tag": car.visit_id,
             "guest": {"ref": car.visit_id, "digest": ""},
             "language": "es",
+            "handling": car.car.handling,
+            "wish_min": wish_min(car.car),
         }
         self._tap(car, events.VISIT_RECEIVED, "valet", car.car.booth_id, received)
         if car.car.lot_id is not None:
-            self._tap(car, events.CAR_PARKED, "valet", car.place_id, {})
+            self._tap(car, events.CAR_PARKED, "valet", car.place_id, {"stall": car.stall})
 
     def _ask(self, car: CarNow) -> None:
         car.asked_s = self._now
@@ -136,7 +138,7 @@ class _Play:
         self._at(ready_s, lambda: self._bring_from_kerb(car))
 
     def _bring_from_kerb(self, car: CarNow) -> None:
-        if self._street.bring_from_kerb(car):
+        if self._street.bring_from_kerb(car, self._now):
             self._ready(car, "valet")
 
     def _ready(self, car: CarNow, actor: str) -> None:
@@ -212,8 +214,7 @@ class _Play:
         self._plan = self._planner(snapshot, self._seed, self._budget)
         self._cpu_ms.append((time.process_time() - before) * 1000)
         self._crew.heed(snapshot, self._plan)
-        to_do = len(snapshot.moves)
-        self._promises.follow(self._plan, self._cloud.visits.values(), to_do, now)
+        self._promises.follow(self._plan, self._cloud.visits.values(), snapshot, now)
         if snapshot.moves or snapshot.arrivals:
             self._tick_s = self._now + self._scenario.plan_every_s
             self._at(self._tick_s, self._nothing)
@@ -249,7 +250,7 @@ class _Play:
         if start_s > self._now:
             self._at(start_s, self._nothing)
             return
-        self._take(runner_id, job.visit_id, job.kind, job.to_place_id)
+        self._take(runner_id, job.visit_id, job.kind, job.to_place_id, job.to_stall)
 
     def _wait_or_help(self, runner_id: str) -> None:
         place_id = self._crew.stands_where(runner_id, self._now)
@@ -266,6 +267,7 @@ class _Play:
             car
             for car in self._street.cars.values()
             if car.place_id == place_id and car.state == states.AT_BOOTH and car.asked_s is None
+            if self._crew.may_drive(runner_id, car.car)
         ]
         if cars:
             self._take(runner_id, cars[0].visit_id, states.PARK, self._cloud.lots_near(place_id)[0])
@@ -274,9 +276,11 @@ class _Play:
         there_s = self._crew.go(runner_id, place_id, self._now, self._legs)
         self._at(there_s, self._nothing)
 
-    def _take(self, runner_id: str, visit_id: str, kind: str, to: str) -> None:
+    def _take(
+        self, runner_id: str, visit_id: str, kind: str, to: str, to_stall: str | None = None
+    ) -> None:
         car = self._street.cars[visit_id]
-        origin = car.place_id
+        origin, blocked = car.place_id, self._street.stalls.in_front_of(visit_id)
         reason = self._street.take(car, kind, to, self._now)
         if self._crew.place_of(runner_id) != origin:
             reason = reason or "car_is_gone"
@@ -288,9 +292,11 @@ class _Play:
                 self._at(self._now + 1, self._nothing)
             return
         took_s = self._times.drive_s(visit_id, car.drives, origin, to)
+        took_s += self._times.shuffle_s(visit_id, car.drives, blocked)
         self._crew.drive(runner_id, visit_id, to, self._now, self._now + took_s, self._legs)
         self._tap(car, events.CAR_TAKEN, runner_id, origin, {"move": kind, "to_place_id": to})
         estimated_s = round(self._cloud.drive(origin, to).total_seconds())
+        estimated_s += self._scenario.shuffle_s * blocked
         at = self._scenario.at
         self._legs.append(
             LegDone(
@@ -304,15 +310,15 @@ class _Play:
                 estimated_s,
             )
         )
-        self._at(self._now + took_s, lambda: self._put_down(car, runner_id))
+        self._at(self._now + took_s, lambda: self._put_down(car, runner_id, to_stall))
 
-    def _put_down(self, car: CarNow, runner_id: str) -> None:
-        tap = self._street.put_down(car, self._now)
+    def _put_down(self, car: CarNow, runner_id: str, to_stall: str | None) -> None:
+        tap = self._street.put_down(car, self._now, to_stall)
         self._crew.put_down(runner_id, self._now)
         if tap == states.CAR_READY:
             self._ready(car, runner_id)
         else:
-            self._tap(car, events.CAR_PARKED, runner_id, car.place_id, {})
+            self._tap(car, events.CAR_PARKED, runner_id, car.place_id, {"stall": car.stall})
 
     def _night(self) -> Night:
         cars = self._street.cars.values()

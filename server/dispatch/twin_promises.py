@@ -12,6 +12,7 @@ from server import calibration, conformal, promises
 from server.config import Config
 from server.conformal import Level
 from server.dispatch.plan import Plan
+from server.dispatch.snapshot import Snapshot
 from server.promises import Window
 
 
@@ -25,10 +26,18 @@ class LiveWindows:
         self._levels: dict[str, Level] = {}
         self._scores: dict[str, list[float]] = {}
 
-    def tell(self, now: datetime, estimate: datetime, wanted_at: datetime | None) -> Window:
+    def tell(
+        self,
+        now: datetime,
+        estimate: datetime,
+        wanted_at: datetime | None,
+        *,
+        in_rush: bool = False,
+    ) -> Window:
         """What the driver is told."""
-        kind = promises.kind_of(now, estimate, wanted_at)
-        return promises.window(self.config, now, estimate, wanted_at, self._levels.get(kind))
+        kind = promises.kind_of(now, estimate, wanted_at, in_rush=in_rush)
+        level = self._levels.get(kind)
+        return promises.window(self.config, now, estimate, wanted_at, level, in_rush=in_rush)
 
     def learn(
         self,
@@ -37,11 +46,14 @@ class LiveWindows:
         wanted_at: datetime | None,
         ready_by: datetime,
         ready_at: datetime,
+        *,
+        in_rush: bool = False,
     ) -> None:
         """A car that was promised is ready."""
-        kind = promises.kind_of(made_at, estimate, wanted_at)
+        kind = promises.kind_of(made_at, estimate, wanted_at, in_rush=in_rush)
         scores = self._scores.setdefault(kind, [])
-        scores.append(promises.lateness(self.config, made_at, estimate, wanted_at, ready_at))
+        late = promises.lateness(self.config, made_at, estimate, wanted_at, ready_at, kind)
+        scores.append(late)
         before = self._levels.get(kind, calibration.untaught(self.config)).missed
         missed = conformal.next_missed(before, self._aim, was_kept=ready_at <= ready_by)
         last = scores[-self.config.promise_memory_cars :]
@@ -60,6 +72,7 @@ class Told:
     from_place_id: str
     car_state: str
     to_do: int
+    in_rush: bool
     moved: int = 0
 
 
@@ -76,30 +89,40 @@ class TwinPromises:
         """Until when each car was promised."""
         return {visit_id: told.told_by for visit_id, told in self.told.items()}
 
-    def follow(self, plan: Plan, visits: Iterable[Visit], to_do: int, now: datetime) -> None:
+    def follow(
+        self, plan: Plan, visits: Iterable[Visit], snapshot: Snapshot, now: datetime
+    ) -> None:
         """Promise what is new, move what cannot hold."""
-        for visit in visits:
-            request = visit.request
-            if request is None or visit.car in (states.READY, states.REPARKING):
-                continue
+        asked = [
+            (visit, visit.request)
+            for visit in visits
+            if visit.request is not None and visit.car not in promises.KEPT
+        ]
+        in_line = sum(promises.waits(now, request.wanted_at) for _, request in asked)
+        for visit, request in asked:
+            others = in_line - promises.waits(now, request.wanted_at)
+            in_rush = promises.is_rush(self._windows.config, others, len(snapshot.runners))
             wanted = max(now, request.wanted_at or now)
-            is_here = visit.car == states.AT_BOOTH and visit.place_id == request.booth_id
+            is_here = visit.car in states.RESTING and visit.place_id == request.booth_id
             estimate = wanted if is_here else plan.ready.get(visit.id)
             if estimate is not None:
-                self._keep_or_move(visit, max(estimate, wanted), to_do, now)
+                estimate = max(estimate, wanted)
+                self._keep_or_move(visit, estimate, len(snapshot.moves), now, in_rush=in_rush)
 
-    def _keep_or_move(self, visit: Visit, estimate: datetime, to_do: int, now: datetime) -> None:
+    def _keep_or_move(
+        self, visit: Visit, estimate: datetime, to_do: int, now: datetime, *, in_rush: bool
+    ) -> None:
         request, told = visit.request, self.told.get(visit.id)
         assert request is not None
         wanted = request.wanted_at
         if told is None:
-            window = self._windows.tell(now, estimate, wanted)
+            window = self._windows.tell(now, estimate, wanted, in_rush=in_rush)
             place = visit.destination_id or visit.place_id
             self.told[visit.id] = Told(
-                now, estimate, wanted, window, window.ready_by, place, visit.car, to_do
+                now, estimate, wanted, window, window.ready_by, place, visit.car, to_do, in_rush
             )
         elif estimate > told.told_by + timedelta(seconds=self._windows.config.promise_move_s):
-            told.told_by = self._windows.tell(now, estimate, wanted).ready_by
+            told.told_by = self._windows.tell(now, estimate, wanted, in_rush=in_rush).ready_by
             told.moved += 1
 
     def ready(self, visit_id: str, now: datetime) -> None:
@@ -107,5 +130,10 @@ class TwinPromises:
         told = self.told.get(visit_id)
         if told is not None:
             self._windows.learn(
-                told.made_at, told.estimate, told.wanted_at, told.window.ready_by, now
+                told.made_at,
+                told.estimate,
+                told.wanted_at,
+                told.window.ready_by,
+                now,
+                in_rush=told.in_rush,
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from server.dispatch.plan import Job, Plan
-from server.dispatch.scenario_data import Scenario, Shift
+from server.dispatch.scenario_data import Car, Scenario, Shift
 from server.dispatch.snapshot import Snapshot
 from server.dispatch.twin_cloud import Sent
 from server.dispatch.twin_street import RunnerNow
@@ -81,6 +81,10 @@ class Crew:
         self._refused[runner_id, visit_id] = again_s
         return again_s
 
+    def may_drive(self, runner_id: str, car: Car) -> bool:
+        """Whether a runner may drive a car."""
+        return self._shifts[runner_id].may_drive(car)
+
     def place_of(self, runner_id: str) -> str:
         """Where a runner stands or is going."""
         return self._on[runner_id].place_id
@@ -101,7 +105,7 @@ class Crew:
     def start_s(self, runner_id: str, job: Job, now_s: int) -> int:
         """When a runner who stands there may drive off: not before the car is released, nor into
         a closure or a break that the plan waits for."""
-        release_s = max(now_s, self._second(self._release[job.visit_id]))
+        release_s = max(now_s, self._second(self._release.get(job.visit_id, job.start_at)))
         if job.why.startswith("after_"):
             return max(release_s, self._second(job.start_at))
         return release_s

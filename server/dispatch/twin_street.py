@@ -11,6 +11,7 @@ from random import Random
 
 from schemas import states
 from server.dispatch.scenario_data import Car, Scenario, Shift
+from server.dispatch.twin_stalls import Stalls
 
 WAY_IS_CLOSED = "way_is_closed"
 
@@ -26,6 +27,7 @@ class CarNow:
     is_driven: bool = False
     step: int = 0
     drives: int = 0
+    stall: str | None = None
     asked_s: int | None = None
     ready_s: int | None = None
 
@@ -68,6 +70,8 @@ class Street:
         self.cars: dict[str, CarNow] = {}
         self._at_kerb: Counter[str] = Counter()
         self._in_lot: Counter[str] = Counter()
+        self.staged: Counter[str] = Counter()
+        self.stalls = Stalls(scenario.places)
         self._since: dict[str, int] = {}
         self.overflow_s: dict[str, int] = dict.fromkeys(scenario.booths, 0)
 
@@ -84,6 +88,7 @@ class Street:
         self.cars[car.visit_id] = car
         if car.car.lot_id is not None:
             car.state = states.PARKED
+            car.stall = self.stalls.put(car.visit_id, car.place_id, None)
             self._in_lot[car.place_id] += 1
         else:
             self._kerb(car.place_id, 1, now_s)
@@ -106,19 +111,31 @@ class Street:
         car.drives += 1
         return None
 
-    def put_down(self, car: CarNow, now_s: int) -> str:
-        """A drive has ended; which tap that is."""
+    def put_down(self, car: CarNow, now_s: int, to_stall: str | None = None) -> str:
+        """A drive has ended; which tap that is. `to_stall`: where the plan would put it."""
         is_booth = car.place_id in self.overflow_s
-        tap = states.CAR_READY if is_booth else states.CAR_PARKED
+        is_staged = is_booth and car.state == states.TO_LOT and not self._is_asked_here(car)
+        tap = states.CAR_READY if is_booth and not is_staged else states.CAR_PARKED
         car.state, car.is_driven = states.CAR[car.state][tap], False
-        if is_booth:
+        if is_staged:
+            self.staged[car.place_id] += 1
+        elif is_booth:
             self._kerb(car.place_id, 1, now_s)
+        else:
+            car.stall = self.stalls.put(car.visit_id, car.place_id, to_stall)
         return tap
 
-    def bring_from_kerb(self, car: CarNow) -> bool:
-        """The car was never driven away: it is ready where it stands, if that is where."""
-        if car.state != states.AT_BOOTH or car.place_id != car.return_booth_id:
+    def _is_asked_here(self, car: CarNow) -> bool:
+        return car.asked_s is not None and car.place_id == car.return_booth_id
+
+    def bring_from_kerb(self, car: CarNow, now_s: int) -> bool:
+        """The car was never driven away, or was staged: it is ready where it stands, if that is
+        where. A staged one is driven up to the kerb, where its driver gets in."""
+        if car.state not in states.RESTING or car.is_driven or not self._is_asked_here(car):
             return False
+        if car.state == states.PARKED:
+            self.staged[car.place_id] -= 1
+            self._kerb(car.place_id, 1, now_s)
         car.state = states.CAR[car.state][states.CAR_READY]
         return True
 
@@ -128,10 +145,14 @@ class Street:
         self._kerb(car.place_id, -1, now_s)
 
     def _leave(self, car: CarNow, now_s: int) -> None:
-        if car.place_id in self.overflow_s:
+        if car.place_id in self.overflow_s and car.state == states.PARKED:
+            self.staged[car.place_id] -= 1
+        elif car.place_id in self.overflow_s:
             self._kerb(car.place_id, -1, now_s)
         else:
             self._in_lot[car.place_id] -= 1
+            self.stalls.take(car.visit_id)
+            car.stall = None
 
     def _kerb(self, booth_id: str, change: int, now_s: int) -> None:
         over = self._at_kerb[booth_id] - self._scenario.places[booth_id].kerb_spaces

@@ -32,6 +32,12 @@ class Times:
         handled = self._scenario.handling_s * spread(dice, noise.handling)
         return max(1, round(noise.factor * (driven + handled)))
 
+    def shuffle_s(self, visit_id: str, leg: int, cars: int) -> int:
+        """What it takes truly to move so many cars out of the way before that drive."""
+        noise, dice = self._noise, self._dice(f"{visit_id} {leg} blocked")
+        each = [self._scenario.shuffle_s * spread(dice, noise.handling) for _ in range(cars)]
+        return round(noise.factor * sum(each))
+
     def take_s(self, visit_id: str) -> int:
         """How long the driver needs to drive off with the car."""
         dice = self._dice(f"{visit_id} away")

@@ -18,6 +18,7 @@ import pytest
 from server.dispatch import planner
 from server.dispatch.plan import Plan
 from server.dispatch.route_search import Budget
+from server.dispatch.scenario_data import Scenario
 from server.dispatch.scenario_file import SCENARIOS, read_scenario
 from server.dispatch.snapshot import Snapshot
 from server.dispatch.twin_bound import bound_s
@@ -41,10 +42,10 @@ def rows() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_policies_on_a_scenario(name: str, figures: Figures, rows: list[dict[str, Any]]) -> None:
-    scenario = read_scenario(name)
-    bounds = {seed: bound_s(scenario, seed) for seed in _SEEDS}
+    district = read_scenario(name)
+    bounds = {seed: bound_s(district, seed) for seed in _SEEDS}
     for policy in POLICIES:
-        nights = []
+        nights, scenario = [], district if policy == "live" else without_staging(district)
         for seed in _SEEDS:
             night = play_night(scenario, policy, seed)
             found = figures_of(scenario, night, bounds[seed])
@@ -60,6 +61,32 @@ def test_policies_on_a_scenario(name: str, figures: Figures, rows: list[dict[str
     live, first = rows[-1], next(row for row in rows if row["scenario"] == name)
     assert live["cost_min"]["median"] <= first["cost_min"]["median"]
     print(f"\n{dispatch_table(rows)}")
+
+
+@pytest.mark.parametrize("name", ["ordinary", "runner_short", "theatre", "friday_wave"])
+def test_what_bringing_cars_near_is_worth(name: str, figures: Figures) -> None:
+    district = read_scenario(name)
+    rows = []
+    for staged, scenario in ((True, district), (False, without_staging(district))):
+        nights = [figures_of(scenario, play_night(scenario, "live", s), 0.0) for s in _SEEDS]
+        row = _spread([{**night, "plan_p95_ms": 0.0} for night in nights])
+        rows.append({"scenario": name, "policy": "live" if staged else "nothing near", **row})
+        figures[f"dispatch {name} {rows[-1]['policy']}"] = {
+            f"{figure}_{part}": value
+            for figure, parts in row.items()
+            for part, value in parts.items()
+        }
+    print(f"\n{dispatch_table(rows)}")
+
+
+def without_staging(scenario: Scenario) -> Scenario:
+    """The same spaces, all of them at the kerb: for who brings no car near, and as the price of
+    doing so."""
+    places = {
+        name: replace(place, kerb_spaces=place.kerb_spaces + place.staging_spaces, staging_spaces=0)
+        for name, place in scenario.places.items()
+    }
+    return replace(scenario, places=places)
 
 
 def _spread(nights: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -87,8 +114,8 @@ def test_small_snapshots_against_the_best_plan_there_is(figures: Figures) -> Non
     def watching(snapshot: Snapshot, seed: int, budget: Budget) -> Plan:
         is_small = _LEAST_MOVES <= len(snapshot.moves) <= exact_plan.MOST_MOVES
         if is_small and len(snapshot.runners) <= _MOST_RUNNERS:
-            # Only what is wanted can be tried in every order: no forecast, no plan to go on from.
-            seen.append(replace(snapshot, standing={}, expected=()))
+            # Only what is wanted can be tried in every order: no forecast, no plan in force.
+            seen.append(replace(snapshot, standing={}, expected=(), stageable=()))
         return planner.plan(snapshot, seed, budget)
 
     play_night(read_scenario("runner_short"), watching, 1)

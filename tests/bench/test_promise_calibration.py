@@ -15,7 +15,7 @@ from server.conformal import Level
 from server.dispatch.scenario_data import Scenario
 from server.dispatch.scenario_file import read_scenario
 from server.dispatch.twin_trace import LegDone
-from server.promises import BOOKED, SOON
+from server.promises import BOOKED, RUSH, SOON
 from tests.bench.conftest import Figures
 from tests.promise_nights import (
     WatchedWindows,
@@ -31,6 +31,9 @@ TEACHING = range(1001, 1005)
 JUDGED = range(2001, 2011)
 SLOW = range(3001, 3006)
 SLOWER = 1.3
+# Bursts are seen by a district that has had ordinary nights and two nights with such a burst.
+BURSTS_TEACHING = range(4001, 4003)
+BURSTS_JUDGED = range(4003, 4009)
 # The first promises of a slow night are made before anybody can know.
 UNAWARE = 30
 
@@ -80,3 +83,17 @@ def test_they_hold_again_when_everything_gets_slower(taught: Taught, figures: Fi
     print(figures)
     assert adapted.coverage >= 0.88
     assert fixed.coverage < 0.75
+
+
+@pytest.mark.parametrize("name", ["theatre", "friday_wave"])
+def test_they_hold_in_bursts(name: str, figures: Figures) -> None:
+    scenario, windows = read_scenario(name), WatchedWindows(load_config())
+    play(read_scenario("ordinary"), TEACHING, windows)
+    play(scenario, BURSTS_TEACHING, windows)
+    judged, _ = play(scenario, BURSTS_JUDGED, windows)
+    whole, rush = held(judged), held(of_kind(judged, RUSH))
+    figures[f"promises, {name}"] = whole.figures()
+    figures[f"promises, {name}, in a rush"] = rush.figures()
+    print(figures)
+    assert whole.coverage >= 0.88
+    assert rush.coverage >= 0.84

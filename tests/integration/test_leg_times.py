@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ def story(kit: CloudKit) -> Story:
     return Story(kit.database, kit.config)
 
 
-def travel(kit: CloudKit) -> dict[tuple[str, str], Travel]:
+def travel(kit: CloudKit) -> Mapping[tuple[str, str], Travel]:
     """What plans are made with."""
     return kit.database.read(lambda session: leg_times.travel_times(session.connection()))
 

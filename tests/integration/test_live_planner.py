@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_a_planner_that_fails_is_replaced_by_the_baseline_and_that_is_said_once(
     with capture_logs() as logged:
         with monkeypatch.context() as patch:
             patch.setattr(replan.replan, "__defaults__", (broken, None))
-            patch.setattr(replan.search, "__defaults__", (broken,))
+            patch.setattr(unwrap(replan.search), "__defaults__", (broken,))
             story.receive("herrera")
             story.receive("bolivar")
             assert replan_district(story.database, story.config, story.now)

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from server import calibration, promises, requests
 from server.database import Database
 from server.models import CalibrationRow, PromiseOutcomeRow, PromiseRow, RequestRow
-from server.promises import BOOKED, CHANGED, FIRST, KERB, SOON
+from server.promises import BOOKED, CHANGED, FIRST, KERB, RUSH, SOON
 from tests.cloud_kit import CloudKit
 from tests.visit_story import KEY, Story, StoryVisit, settings
 
@@ -191,3 +191,19 @@ def test_only_the_last_cars_count(kit: CloudKit, story: Story) -> None:
     # The late ones are forgotten.
     assert kit.one(CalibrationRow).width_permille < 200
     assert kit.one(CalibrationRow).cars == 8
+
+
+def test_who_asks_in_a_rush_is_promised_and_learned_from_as_such(
+    kit: CloudKit, story: Story
+) -> None:
+    cars = [story.receive("herrera").take("lote-norte").park() for _ in range(3)]
+    for car in cars:
+        car.request("herrera")
+    kinds = {row.visit_id: row.kind for row in kit.rows(PromiseRow) if row.kind is not None}
+    # Two runners: the third finds as many others before it.
+    assert [kinds[car.id] for car in cars] == [SOON, SOON, RUSH]
+    cars[2].take("herrera")
+    story.wait(minutes=7)
+    cars[2].ready()
+    assert {row.kind for row in kit.rows(PromiseOutcomeRow)} == {RUSH}
+    assert {row.kind for row in kit.rows(CalibrationRow)} == {RUSH}

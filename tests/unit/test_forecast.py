@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +12,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas import states
-from server.dispatch.forecast import BINS, Forecast, Staying, arrival_rates, expected, hazard
+from server.dispatch.forecast import (
+    BINS,
+    Forecast,
+    Staying,
+    arrival_rates,
+    expected,
+    hazard,
+    rush,
+    stageable,
+)
 from server.dispatch.hours import shut_ahead, windows_ahead
 from server.dispatch.snapshot import BlockingRow, Parked
 from server.dispatch.stall_choice import choose_stall
@@ -91,3 +102,38 @@ def test_a_row_whose_exit_is_taken_takes_no_car() -> None:
     blocking = [BlockingRow(("A1", "A2"), {"A2": Parked("x", at(10))}),
                 BlockingRow(("B1", "B2"), {"B2": Parked("y", at(50))})]  # fmt: skip
     assert choose_stall(blocking, at(60)) == (1, "B1")
+
+
+def test_a_rush_is_more_requests_than_stays_alone_let_one_expect() -> None:
+    hourly = [1.0] * BINS
+    # Ten cars, an hour after they came; in this half hour of other evenings nearly all were wanted.
+    begin = NOW - timedelta(days=7)
+    left = [(begin - timedelta(hours=1), begin + timedelta(minutes=1))] * 10
+    stayed = [(begin - timedelta(hours=1), begin + timedelta(hours=2))] * 10
+    assert rush(left, [begin], hourly) == pytest.approx(15 / (5 + 10 / 60))
+    assert rush(stayed, [begin], hourly) == pytest.approx(5 / (5 + 10 / 2))
+    assert rush([], [begin], hourly) == 1.0
+    # Who was asked for before it, or came after it, says nothing of it.
+    assert rush([(begin - timedelta(hours=3), begin - timedelta(hours=1))], [begin], hourly) == 1.0
+    assert rush([(begin + timedelta(hours=1), NOW)], [begin], hourly) == 1.0
+    # The age at which the bins change lies within the half hour.
+    young = [(begin - timedelta(minutes=15), begin + timedelta(hours=1))]
+    steep = [0.0, 2.0, *[1.0] * (BINS - 2)]
+    assert rush(young, [begin], steep) == pytest.approx(5 / (5 + 0.5))
+
+
+def test_cars_are_likely_to_be_asked_for_by_their_stay_and_by_the_hour() -> None:
+    forecast = Forecast({}, [0.2] * 2 + [2.0] * 10)
+    staying = [
+        Staying("sur", "herrera", at(-90), "old"),
+        Staying("norte", "bolivar", at(-5), "new", frozenset({"manual"})),
+    ]
+    (old,) = stageable(forecast, staying, NOW, 0.25)
+    assert (old.visit_id, old.lot_id, old.booth_id) == ("old", "sur", "herrera")
+    assert old.chance == pytest.approx(1 - math.exp(-1))
+    both = stageable(replace(forecast, rush=4.0), staying, NOW, 0.25)
+    assert [car.visit_id for car in both] == ["old", "new"]
+    assert both[1].needs == {"manual"}
+    # The same rush counts in what is expected to be wanted.
+    wanted = expected(replace(forecast, rush=4.0), staying, LOTS_NEAR, NOW)
+    assert len(wanted) > len(expected(forecast, staying, LOTS_NEAR, NOW))

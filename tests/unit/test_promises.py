@@ -13,7 +13,7 @@ from schemas.catalog import LANGUAGES, Catalog
 from server import promises
 from server.config import Config, load_config
 from server.conformal import Level
-from server.promises import BOOKED, KERB, SOON, Window, window
+from server.promises import BOOKED, KERB, RUSH, SOON, Window, window
 
 MANAGER = Catalog(Path(server.__file__).parent / "translations", "manager")
 NOW = datetime(2030, 1, 1, 20, 0, 30, tzinfo=UTC)
@@ -80,13 +80,12 @@ def test_nobody_is_told_a_time_before_the_one_that_was_asked_for(
 
 def test_a_booking_is_no_less_certain_for_having_been_made_early(config: Config) -> None:
     wanted = NOW + timedelta(hours=5)
-    long_before = promises.slack(config, NOW, wanted, wanted)
-    just_before = promises.slack(config, wanted - timedelta(minutes=1), wanted, wanted)
+    long_before = promises.slack(config, BOOKED, NOW, wanted, wanted)
+    just_before = promises.slack(config, BOOKED, wanted - timedelta(minutes=1), wanted, wanted)
     assert long_before == just_before == timedelta(minutes=4)
     # What the plan says beyond the wanted time is a wait like any other.
-    assert promises.slack(config, NOW, wanted + timedelta(minutes=8), wanted) == timedelta(
-        minutes=6
-    )
+    later = wanted + timedelta(minutes=8)
+    assert promises.slack(config, BOOKED, NOW, later, wanted) == timedelta(minutes=6)
 
 
 def test_each_kind_of_promise_is_learned_for_itself() -> None:
@@ -95,6 +94,29 @@ def test_each_kind_of_promise_is_learned_for_itself() -> None:
     assert promises.kind_of(NOW, later, NOW) == SOON
     assert promises.kind_of(NOW, later, later) == BOOKED
     assert promises.kind_of(NOW, NOW, None) == KERB
+    assert promises.kind_of(NOW, later, None, in_rush=True) == RUSH
+    assert promises.kind_of(NOW, later, later, in_rush=True) == BOOKED
+
+
+def test_who_asks_behind_as_many_as_there_are_runners_is_in_a_rush(config: Config) -> None:
+    assert not promises.is_rush(config, others=3, runners=4)
+    assert promises.is_rush(config, others=4, runners=4)
+    assert not promises.is_rush(config, others=4, runners=0)
+    assert not promises.is_rush(replace(config, promise_rush_percent=200), others=4, runners=4)
+    # A car that is booked for later is in nobody's way yet.
+    soon, later = NOW + timedelta(minutes=5), NOW + timedelta(hours=1)
+    assert [promises.waits(NOW, at) for at in (None, soon, later)] == [True, True, False]
+
+
+def test_a_rush_leaves_twice_the_share_of_the_wait_until_it_is_known(config: Config) -> None:
+    begin = NOW.replace(second=0)
+    estimate = begin + timedelta(minutes=20)
+    plain, rush = (window(config, begin, estimate, in_rush=each) for each in (False, True))
+    assert plain.ready_by == estimate + timedelta(minutes=7)
+    assert rush.ready_by == estimate + timedelta(minutes=12)
+    assert plain.ready_from == rush.ready_from == estimate
+    late = promises.lateness(config, begin, estimate, None, rush.ready_by, RUSH)
+    assert late == pytest.approx(1.0)
 
 
 def test_only_what_could_not_be_kept_counts_as_moved() -> None:
@@ -114,6 +136,6 @@ def test_every_reason_has_words(language: str, reason: str) -> None:
 def test_a_score_is_lateness_in_slacks_and_a_booked_car_is_not_early(config: Config) -> None:
     planned = NOW + timedelta(minutes=8)
     # A quarter of 8 min and 2 min.
-    late = promises.lateness(config, NOW, planned, None, planned + timedelta(minutes=6))
+    late = promises.lateness(config, NOW, planned, None, planned + timedelta(minutes=6), SOON)
     assert late == pytest.approx(1.5)
-    assert promises.lateness(config, NOW, planned, planned, NOW) == 0.0
+    assert promises.lateness(config, NOW, planned, planned, NOW, BOOKED) == 0.0

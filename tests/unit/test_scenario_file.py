@@ -22,6 +22,7 @@ _SHIPPED = {
     "runner_short",
     "cut_off_booth",
     "full_lot",
+    "rows_and_licences",
 }
 
 

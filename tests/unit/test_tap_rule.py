@@ -114,6 +114,31 @@ def test_without_any_lot_the_car_stays_and_the_ticket_opens() -> None:
     assert (decision.act, decision.key) == (Act.SAY, "tap.no_lot")
 
 
+NEAR = (*PARKED, taken(4, "norte", "herrera", "relocate"))
+STAGED = (*NEAR, parked(5, "herrera"))
+
+
+def test_a_car_that_is_brought_near_is_parked_at_the_booth_until_it_is_asked_for() -> None:
+    planned = PlannedMove("relocate", "norte", "herrera", "rosa", None)
+    assert decide(_bound(AT_LOT, *PARKED, planned=planned)).drive == Drive("relocate", "herrera")
+    here = decide(_bound(AT_BOOTH, *NEAR))
+    assert (here.act, here.key, here.tone) == (Act.PARK, "tap.staged", "ok")
+    # Asked for on its way: here it is ready, elsewhere it goes on from here.
+    assert decide(_bound(AT_BOOTH, *NEAR, requested(5, "herrera"))).key == "tap.ready"
+    assert decide(_bound(AT_BOOTH, *NEAR, requested(5, "bolivar"))).key == "tap.staged"
+    assert decide(_bound(AT_BOOTH, *STAGED, requested(6, "herrera"))).key == "tap.ready"
+    # Who brought it to another booth than was told is told that nobody asked for it there.
+    other = replace(AT_BOOTH, place_id="bolivar")
+    assert decide(_bound(other, *NEAR)).act is Act.READY
+
+
+def test_a_car_that_was_brought_near_for_nothing_goes_back_to_a_lot() -> None:
+    taken_back = decide(_bound(AT_BOOTH, *STAGED))
+    assert (taken_back.act, taken_back.drive) == (Act.TAKE, Drive("relocate", "norte"))
+    wanted = decide(_bound(AT_BOOTH, *STAGED, requested(6, "bolivar")))
+    assert wanted.drive == Drive("retrieve", "bolivar")
+
+
 def test_a_car_asked_for_here_while_still_here_is_ready() -> None:
     assert decide(_bound(AT_BOOTH, received(), requested(2, "herrera"))).act is Act.READY
 
