@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from schemas.ids import uuid7
 from schemas.sun import SunError, SunRead, decrypt_picc, read_sun_url, verify_sun
 from server.card_keys import CardSecret
+from server.compare_and_set import changed
 from server.config import Config
 from server.database import insert_missing
 from server.models import CardReadRow, CardRow
@@ -79,14 +79,8 @@ def last_counter(session: Session, tag_id: str) -> int | None:
 def lift(session: Session, tag_id: str, counter: int, now: datetime) -> bool:
     """Take a counter that was proved, if it is higher than any before; whether it was."""
     insert_missing(session, CardRow, tag_id=tag_id, last_counter=_NEVER, proved_at=None)
-    lifted = session.execute(
-        update(CardRow)
-        .where(CardRow.tag_id == tag_id, CardRow.last_counter < counter)
-        .values(last_counter=counter, proved_at=now),
-        execution_options={"synchronize_session": False},
-    )
-    assert isinstance(lifted, CursorResult)
-    return lifted.rowcount == 1
+    higher = (CardRow.tag_id == tag_id, CardRow.last_counter < counter)
+    return changed(session, CardRow, higher, {"last_counter": counter, "proved_at": now}) == 1
 
 
 def keep(session: Session, config: Config, reading: Reading, now: datetime) -> None:

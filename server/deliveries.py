@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult, and_, or_, update
+from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import Session
 
+from server.compare_and_set import changed
 from server.database import Database
 from server.models import MessageRow
 from server.outbox import CLAIMED, DELIVERED, FAILED, QUEUED, SENT, UNKNOWN
@@ -24,9 +25,9 @@ def take(database: Database, receipts: Receipts | None, now: datetime) -> int:
     found = () if receipts is None else receipts.look()
     if receipts is None or not found:
         return 0
-    changed = database.write(lambda session: sum(note(session, one, now) for one in found))
+    count = database.write(lambda session: sum(note(session, one, now) for one in found))
     receipts.forget(found)
-    log.info("sms_receipts_taken", count=len(found), changed=changed)
+    log.info("sms_receipts_taken", count=len(found), changed=count)
     return len(found)
 
 
@@ -57,9 +58,9 @@ def note(session: Session, receipt: Receipt, now: datetime) -> int:
     else:
         where = lost
         values |= {"status": SENT, "fault": None}
-    count = _update(session, where, values)
+    count = changed(session, MessageRow, (where,), values)
     if count and receipt.is_delivered is not False:
-        _update(session, and_(ours, MessageRow.sent_at.is_(None)), {"sent_at": now})
+        changed(session, MessageRow, (ours, MessageRow.sent_at.is_(None)), {"sent_at": now})
     return count
 
 
@@ -70,14 +71,3 @@ def _is_of(receipt: Receipt) -> ColumnElement[bool] | None:
     if receipt.provider_id is not None:
         named.append(MessageRow.provider_id == receipt.provider_id)
     return or_(*named) if named else None
-
-
-def _update(session: Session, where: ColumnElement[bool], values: dict[str, object]) -> int:
-    result = session.execute(
-        update(MessageRow)
-        .where(where)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)
-    return result.rowcount

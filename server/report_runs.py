@@ -11,20 +11,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date as Date
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from schemas.catalog import Catalog
 from schemas.ids import uuid7
 from schemas.problems import Refusal
 from server import report_periods as periods
+from server.compare_and_set import changed
 from server.config import Config
 from server.database import Database, insert_missing
 from server.mail import open_mailer
@@ -92,9 +93,16 @@ class _Claim:
     last: str
 
     @property
+    def asked(self) -> Asked:
+        """What the report is of."""
+        days = Range(Date.fromisoformat(self.first), Date.fromisoformat(self.last))
+        return Asked(days, self.schedule.booth_id, self.schedule.lot_id)
+
+    @property
     def file(self) -> str:
         """The name of its workbook in the store, the same at every try."""
-        return f"{self.schedule.id}/{self.schedule.report}_{self.first}_{self.last}.xlsx"
+        about = (self.schedule.report, self.first, self.last, *self.asked.places)
+        return f"{self.schedule.id}/{'_'.join(about)}.xlsx"
 
 
 def run_due(office: Office, now: Callable[[], datetime], is_stopping: Callable[[], bool]) -> int:
@@ -147,13 +155,14 @@ def expire_leases(office: Office, now: datetime) -> None:
         return
 
     def work(session: Session) -> int:
-        making, free = ReportRunRow.status == MAKING, {"lease_until": None, "claimed_by": None}
+        making, sending = ReportRunRow.status == MAKING, ReportRunRow.status == SENDING
+        free: dict[str, object] = {"lease_until": None, "claimed_by": None}
         tired = ReportRunRow.tries >= office.config.report_tries_max
         failed = {**free, "status": REFUSED, "fault": MAKING_FAILED}
         lost = {"lease_until": None, "status": UNKNOWN, "fault": LEASE_RAN_OUT}
-        count = _changed(session, (making, lapsed, tired), failed)
-        count += _changed(session, (making, lapsed), {**free, "status": QUEUED})
-        return count + _changed(session, (ReportRunRow.status == SENDING, lapsed), lost)
+        count = changed(session, ReportRunRow, (making, lapsed, tired), failed)
+        count += changed(session, ReportRunRow, (making, lapsed), {**free, "status": QUEUED})
+        return count + changed(session, ReportRunRow, (sending, lapsed), lost)
 
     count = office.database.write(work)
     if count:
@@ -171,7 +180,7 @@ def decide(session: Session, run_id: str, action: str, now: datetime) -> None:
     if action == AGAIN:
         values = {"status": QUEUED, "not_before": now, "tries": 0, "fault": None}
     open_ends = ReportRunRow.status.in_((UNKNOWN, REFUSED))
-    if not _changed(session, (ReportRunRow.id == run_id, open_ends), values):
+    if not changed(session, ReportRunRow, (ReportRunRow.id == run_id, open_ends), values):
         raise Refusal("wrong_state")
     log.info("report_run_decided", run=run_id, action=action)
 
@@ -207,8 +216,9 @@ def _claim_next(office: Office, now: datetime) -> _Claim | None:
             "claimed_by": office.worker,
             "lease_until": now + timedelta(seconds=office.config.report_lease_s),
         }
-        claim = _Claim(run.id, run.tries + 1, schedule, run.first, run.last)
-        return claim if _changed(session, (ReportRunRow.id == run.id, *due), values) else None
+        if not changed(session, ReportRunRow, (ReportRunRow.id == run.id, *due), values):
+            return None
+        return _Claim(run.id, run.tries + 1, schedule, run.first, run.last)
 
     return office.database.write(work)
 
@@ -228,15 +238,14 @@ def _work(office: Office, claim: _Claim, now: Callable[[], datetime]) -> None:
         "lease_until": at + timedelta(seconds=office.config.report_lease_s),
     }
     if office.database.write(
-        lambda session: _changed(session, _ours(office, claim, MAKING), values)
+        lambda session: changed(session, ReportRunRow, _ours(office, claim, MAKING), values)
     ):
         _record(office, claim, SENDING, office.mailer.send(mail), now())
 
 
 def _make(office: Office, claim: _Claim, now: datetime) -> tuple[Mail, int]:
     """The workbook, kept, and the mail that it goes with. Raises `Refusal`."""
-    row = claim.schedule
-    asked = Asked(Range(Date.fromisoformat(claim.first), Date.fromisoformat(claim.last)))
+    row, asked = claim.schedule, claim.asked
 
     def read(session: Session) -> Shown:
         words = read_wording(session, office.catalog, row.language)
@@ -247,10 +256,11 @@ def _make(office: Office, claim: _Claim, now: datetime) -> tuple[Mail, int]:
     office.store.keep(claim.file, content, MEDIA_TYPE)
     name = claim.file.rpartition("/")[2]
     days = report.words.span_of_days(asked.range.first, asked.range.last)
+    places = [report.words.places.get(each, each) for each in asked.places]
     mail = Mail(
         reference=claim.run_id,
         recipients=recipients_of(office.key, row),
-        subject=f"{report.cover.title} · {days}".replace("\u00a0", " "),
+        subject=" · ".join((report.cover.title, *places, days)).replace("\u00a0", " "),
         text=_text(report),
         attachments=[Attachment(name, MEDIA_TYPE, content)],
     )
@@ -282,7 +292,7 @@ def _record(office: Office, claim: _Claim, status: str, outcome: Outcome, now: d
     values = {**_ending(office.config, claim, outcome, now), "lease_until": None}
     known = (status, UNKNOWN) if status == SENDING else (status,)
     done = office.database.write(
-        lambda session: _changed(session, _ours(office, claim, *known), values)
+        lambda session: changed(session, ReportRunRow, _ours(office, claim, *known), values)
     )
     log.info(
         "report_sent" if outcome.kind == carriers.SENT else "report_not_sent",
@@ -315,17 +325,3 @@ def _ours(office: Office, claim: _Claim, *statuses: str) -> tuple[ColumnElement[
         ReportRunRow.claimed_by == office.worker,
         ReportRunRow.status.in_(statuses),
     )
-
-
-def _changed(
-    session: Session, where: tuple[ColumnElement[bool], ...], values: Mapping[str, object]
-) -> int:
-    """Compare and set: how many runs were still as `where` says, and now have `values`."""
-    result = session.execute(
-        update(ReportRunRow)
-        .where(*where)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)
-    return result.rowcount

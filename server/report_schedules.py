@@ -13,10 +13,11 @@ from datetime import date as Date
 from datetime import datetime
 
 import structlog
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas.catalog import LANGUAGES
+from schemas.district import BOOTH, LOT
 from schemas.ids import uuid7
 from schemas.problems import Refusal
 from server.administration.record import (
@@ -28,7 +29,9 @@ from server.administration.record import (
     Subject,
     note,
 )
+from server.compare_and_set import changed
 from server.config import Config
+from server.district import get_place
 from server.master_key import MasterKey
 from server.models import PersonRow, ReportRunRow, ReportScheduleRow
 from server.report_periods import SPANS, due_at, first_of, period_from
@@ -53,7 +56,7 @@ _RUNS_SHOWN = 6
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A schedule as somebody asks for it, and why. `recipients`: addresses parted by spaces,
-    commas or semicolons."""
+    commas or semicolons. `booth_id`, `lot_id`: only of these, empty for all."""
 
     report: str
     span: str
@@ -61,6 +64,8 @@ class Wanted:
     language: str
     recipients: str
     reason: str
+    booth_id: str = ""
+    lot_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,15 @@ def add(
     session: Session, config: Config, key: MasterKey, wanted: Wanted, actor: str, now: datetime
 ) -> str:
     """Begin a schedule with the period that is going on; its id. Raises `Refusal`: `bad_choice`,
-    `bad_address`, `reason_needed`."""
+    `bad_address`, `reason_needed`, `unknown_place`."""
     act = Act(actor, check_reason(wanted.reason), now)
     if wanted.report not in REPORTS or wanted.span not in SPANS:
         raise Refusal("bad_choice")
     if wanted.language not in LANGUAGES or not 0 <= wanted.at_hour < 24:
         raise Refusal("bad_choice")
+    for place_id, kind in ((wanted.booth_id, BOOTH), (wanted.lot_id, LOT)):
+        if place_id and get_place(session, place_id).kind != kind:
+            raise Refusal("bad_choice")
     recipients = parse_recipients(wanted.recipients, config.report_recipients_max)
     schedule_id = uuid7(now)
     session.add(
@@ -100,9 +108,16 @@ def add(
             state=ACTIVE,
             made_at=now,
             made_by=actor,
+            booth_id=wanted.booth_id or None,
+            lot_id=wanted.lot_id or None,
         )
     )
-    began = {"is_active": True, "recipients_n": len(recipients)}
+    began = {
+        "is_active": True,
+        "recipients_n": len(recipients),
+        "booth_id": wanted.booth_id,
+        "lot_id": wanted.lot_id,
+    }
     note(session, act, Subject(REPORT, schedule_id, wanted.report), CREATED, None, began)
     log.info("report_schedule_added", schedule=schedule_id, report=wanted.report, by=actor)
     return schedule_id
@@ -137,14 +152,8 @@ def change(
     if state == ACTIVE:
         # What was due meanwhile was not wanted.
         values["next_first"] = _present_first(session, config, row.span, now).isoformat()
-    done = session.execute(
-        update(ReportScheduleRow)
-        .where(ReportScheduleRow.id == schedule_id, ReportScheduleRow.state.in_(_FROM[state]))
-        .values(values)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(done, CursorResult)
-    if done.rowcount == 0:
+    known = (ReportScheduleRow.id == schedule_id, ReportScheduleRow.state.in_(_FROM[state]))
+    if not changed(session, ReportScheduleRow, known, values):
         raise Refusal("wrong_state")
     note(
         session,

@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from schemas import states
 from schemas.catalog import Catalog
 from schemas.problems import Refusal
-from server import deliveries, guests, links, promises, visits
+from server import compare_and_set, deliveries, guests, links, promises, visits
 from server.config import Config
 from server.database import Database
 from server.local_time import clock_text
@@ -325,12 +325,4 @@ def _ending(config: Config, letter: Letter, outcome: Outcome, now: datetime) -> 
 def _changed(
     session: Session, where: tuple[ColumnElement[bool], ...], values: dict[str, object]
 ) -> int:
-    """Compare and set: how many messages were still as `where` says, and now have `values`."""
-    result = session.execute(
-        update(MessageRow)
-        .where(*where)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)
-    return result.rowcount
+    return compare_and_set.changed(session, MessageRow, where, values)

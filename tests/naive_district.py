@@ -119,7 +119,26 @@ def read(database: Database) -> District:
         undone = {e["data"]["event_id"] for e in events if e["type"] == "visit.undone"}
         told_of = [event for event in events if event["id"] not in undone]
         Walk(district, visit_id).through(told_of)
+    for one in district.visits:
+        for other in district.visits:
+            share(district, one, other)
     return district
+
+
+def share(district: District, one: Thing, other: Thing) -> None:
+    """Two cars had one tag at the same time: each is held until one of them is gone."""
+    if one is other or not one["tags"] & other["tags"]:
+        return
+    begin, ends = max(one["at"], other["at"]), [each["out"] for each in (one, other)]
+    end = min((at for at in ends if at is not None), default=None)
+    if end is not None and end <= begin:
+        return
+    state = None
+    for since, name in one["states"]:
+        if end is not None and since <= end:
+            state = name
+    told = {"place": one["booth"], "why": "tag_in_use", "at": begin}
+    district.holds.append({**told, "until": end, "as": state})
 
 
 class Walk:
@@ -138,6 +157,7 @@ class Walk:
         self.out: datetime | None = None
         self.is_missed = self.is_doubted = False
         self.stars: int | None = None
+        self.states: list[tuple[datetime, str]] = []
 
     def through(self, events: list[Thing]) -> None:
         """All its events, in their order."""
@@ -146,11 +166,13 @@ class Walk:
         self.state, self.place, self.at = "at_booth", first["place_id"], first["at"]
         self.is_doubted = any(event["source"] == "received" for event in events)
         self.stand(first["at"])
+        self.states.append((first["at"], self.state))
         for event in events[1:]:
             seen = event["data"].get("seen_at")
             event["since"] = event["at"] if seen is None else min(event["at"], moment(seen))
             self.take(event)
             self.stand(event["since"])
+            self.states.append((event["since"], self.state))
         self.note(first)
 
     def take(self, event: Thing) -> None:
@@ -303,6 +325,8 @@ class Walk:
                 "take_s": span_s(self.at, leg["at"]) if leg else None,
                 "park_s": span_s(parked["at"], parked["done"]) if parked else None,
                 "stars": self.stars,
+                "tags": {first["data"]["key_tag"], first["data"]["claim_tag"]} - {None},
+                "states": self.states,
             }
         )
         self.district.stands += self.stands

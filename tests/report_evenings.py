@@ -24,6 +24,8 @@ from tests.visit_story import (
     VALET,
     Story,
     StoryVisit,
+    claim_tag,
+    key_tag,
     steady_uuid,
 )
 
@@ -39,6 +41,7 @@ def play(story: Story) -> datetime:
     changed_mind(story)
     not_fetched(story)
     _disputed(story)
+    _shared_tags(story)
     _cut_off(story)
     _gone_wrong(story)
     _shifts(story)
@@ -182,6 +185,35 @@ def _disputed(story: Story) -> None:
         story.wait(minutes=12)
         if settled is not None:
             settle(story, visit, settled, "lote-norte" if settled == states.PARKED else "francia")
+
+
+def _shared_tags(story: Story) -> None:
+    """Booths give tags out twice: two cars with one key tag, of which one is soon given back, and
+    two with one claim tag, which stay."""
+    first = story.receive("herrera")
+    story.wait(minutes=3)
+    second = twin(story, "bolivar", first.key_tag, claim_tag(90))
+    story.wait(minutes=2)
+    second.take("lote-norte", by=OTHER_RUNNER)
+    story.wait(minutes=6)
+    settle(story, first, states.HANDED_OVER, "herrera")
+    story.wait(minutes=1)
+    second.park(by=OTHER_RUNNER)
+    third = story.receive("francia")
+    story.wait(minutes=1)
+    twin(story, "herrera", key_tag(91), third.claim_tag)
+
+
+def twin(story: Story, booth_id: str, key: str, claim: str) -> StoryVisit:
+    """A car is left with tags that another one may have."""
+    name = f"{booth_id}-{key}"
+    visit = StoryVisit(story, steady_uuid("twin", name), "T-0001", booth_id, key, claim)
+    guest = {"ref": steady_uuid("twin guest", name), "digest": "0" * 64}
+    tags = {"key_tag": key, "claim_tag": claim}
+    data: dict[str, object] = {"code": visit.code, **tags, "guest": guest, "language": "en"}
+    story.wait(minutes=1)
+    story.tell(booth_id, events.VISIT_RECEIVED, VALET, visit, data)
+    return visit
 
 
 def _cut_off(story: Story) -> None:

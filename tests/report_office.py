@@ -74,9 +74,16 @@ class Bureau:
     store: LostStore
     now: datetime = MORNING
 
-    def add(self, span: str = "yesterday", hour: int = 7, to: str = "eva@example.com") -> str:
+    def add(
+        self,
+        span: str = "yesterday",
+        hour: int = 7,
+        to: str = "eva@example.com",
+        booth: str = "",
+        lot: str = "",
+    ) -> str:
         """Begin a schedule of the report on volume."""
-        wanted = Wanted("volume", span, hour, "es", to, "para la gerencia")
+        wanted = Wanted("volume", span, hour, "es", to, "para la gerencia", booth, lot)
         return self.office.database.write(
             lambda session: report_schedules.add(
                 session, self.office.config, KEY, wanted, MANAGER, self.now

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from schemas.district import Closure, ClosureSchema
 from schemas.problems import Refusal
+from server import closures_told
 from server.administration.names import free_id
 from server.administration.record import (
     ARCHIVED,
@@ -58,12 +59,13 @@ def values_of(row: ClosureRow) -> dict[str, Any]:
 def add(session: Session, config: Config, typed: Values, act: Act) -> str:
     """A new closure; its id. Raises `BadForm`."""
     version = next_version(session)
+    before_told = closures_told.told(session, act.now)
     closure_id = free_id(session, ClosureRow, str(typed.get("name", "")), CLOSURE)
     row = ClosureRow(id=closure_id, is_active=True, edited_at=act.now)
     _fill(row, _read(session, closure_id, typed))
     session.add(row)
     note(session, act, _subject(row), CREATED, None, values_of(row))
-    session.flush()
+    closures_told.tell(session, before_told, version, act.now)
     replan(session, config, version, act.now)
     return closure_id
 
@@ -73,7 +75,7 @@ def save(
 ) -> None:
     """Change a closure. Raises `Refusal` `unknown_closure`, `Stale`, `BadForm`."""
     version = next_version(session)
-    row = get(session, closure_id)
+    row, before_told = get(session, closure_id), closures_told.told(session, act.now)
     before = values_of(row)
     check_edition(before, edition)
     _fill(row, _read(session, closure_id, typed))
@@ -81,7 +83,7 @@ def save(
         return
     row.edited_at = act.now
     note(session, act, _subject(row), CHANGED, before, values_of(row))
-    session.flush()
+    closures_told.tell(session, before_told, version, act.now)
     replan(session, config, version, act.now)
 
 
@@ -91,14 +93,14 @@ def set_active(
     """Archive a closure, which opens the way at once, or bring it back. Raises `Refusal`
     `unknown_closure`."""
     version = next_version(session)
-    row = get(session, closure_id)
+    row, before_told = get(session, closure_id), closures_told.told(session, act.now)
     if row.is_active == is_active:
         return
     row.is_active, row.edited_at = is_active, act.now
     action = RESTORED if is_active else ARCHIVED
     before: Mapping[str, Any] = {"is_archived": is_active}
     note(session, act, _subject(row), action, before, {"is_archived": not is_active})
-    session.flush()
+    closures_told.tell(session, before_told, version, act.now)
     replan(session, config, version, act.now)
 
 

@@ -40,6 +40,7 @@ EDITED = (
     "y_m",
     "hooks",
     "kerb_spaces",
+    "staging_spaces",
     "stalls",
     "is_open",
     "hours",

@@ -34,7 +34,14 @@ WITHDRAWN = "withdrawn"
 PASSWORD = "password"  # noqa: S105 (the name of an action)
 ENROLLED = "enrolled"
 REVOKED = "revoked"
-ACTIONS = (CREATED, CHANGED, ARCHIVED, RESTORED, WITHDRAWN, PASSWORD, ENROLLED, REVOKED)
+PIN = "pin"
+LOCKED = "locked"
+UNLOCKED = "unlocked"
+SECOND_FACTOR = "second_factor"
+ACTIONS = (
+    *(CREATED, CHANGED, ARCHIVED, RESTORED, WITHDRAWN, PASSWORD, ENROLLED, REVOKED),
+    *(PIN, LOCKED, UNLOCKED, SECOND_FACTOR),
+)
 
 Values = Mapping[str, Any]
 _EDITION_DIGITS = 16

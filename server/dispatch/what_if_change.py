@@ -1,4 +1,5 @@
-"""One change to a night: more or fewer runners, another rule, a closed way, a new booth.
+"""One change to a night: more or fewer runners, another rule, a closed way, a new booth, cars
+that are staged near the booths.
 
 A change is a small document, `{"kind": …}` with what belongs to it. `changed` gives the night with
 the change in it, `planner_of` the planner that plays it. The same planner and the same twin play
@@ -24,7 +25,8 @@ RUNNERS = "runners"
 RULE = "rule"
 CLOSED = "closed"
 NEW_BOOTH = "booth"
-KINDS = (RUNNERS, RULE, CLOSED, NEW_BOOTH)
+STAGING = "staging"
+KINDS = (RUNNERS, RULE, CLOSED, NEW_BOOTH, STAGING)
 
 STAY = "stay"
 AT_LOTS = "lots"
@@ -64,11 +66,17 @@ class _NewBooth(_Change):
     share_percent = fields.Integer(required=True, validate=validate.Range(5, 95))
 
 
+class _Staging(_Change):
+    place_id = fields.String(load_default=None, allow_none=True)
+    spaces = fields.Integer(required=True, validate=validate.Range(0, 50))
+
+
 _SCHEMAS: Mapping[str, type[Schema]] = {
     RUNNERS: _Runners,
     RULE: _Rule,
     CLOSED: _Closed,
     NEW_BOOTH: _NewBooth,
+    STAGING: _Staging,
 }
 
 
@@ -92,6 +100,8 @@ def changed(night: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, An
         return {**night, "closures": [*night.get("closures", ()), *_closures(night, change)]}
     if change["kind"] == NEW_BOOTH:
         return _with_booth(night, change)
+    if change["kind"] == STAGING:
+        return _with_staging(night, change)
     return dict(night)
 
 
@@ -143,6 +153,20 @@ def _closures(night: Mapping[str, Any], change: Mapping[str, Any]) -> list[dict[
     if to is None:
         return [{"place_id": origin}]
     return [{"leg": [origin, to]}, {"leg": [to, origin]}]
+
+
+def _with_staging(night: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """So many spaces for cars that are brought near before anybody asks, at one booth or each."""
+    district, chosen = night["district"], change["place_id"]
+    booths = {place["id"] for place in places_of(night, BOOTH)}
+    if chosen is not None and chosen not in booths:
+        raise Refusal("bad_choice")
+    wanted = booths if chosen is None else {chosen}
+    places = [
+        {**place, "staging_spaces": change["spaces"]} if place["id"] in wanted else place
+        for place in district["places"]
+    ]
+    return {**night, "district": {**district, "places": places}}
 
 
 def _with_booth(night: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

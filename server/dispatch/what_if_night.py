@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from schemas import events, states
 from schemas.district import BOOTH, LOT, RUNNER
+from schemas.hours import HoursSchema
 from schemas.problems import Refusal
 from server.config import Config
 from server.dispatch.hours import shut_ahead
@@ -48,6 +49,10 @@ _AFTER_MIN, _EARLY_MIN = 60, 10
 _LONGEST_MIN = 7 * 24 * 60
 _STAYS_MAX = 500
 _STOOD = (OPEN, DONE)
+_OF_A_PLACE = (
+    *("id", "kind", "name", "letter", "x_m", "y_m"),
+    *("hooks", "kerb_spaces", "stalls", "staging_spaces"),
+)
 
 _VISITS = (
     select(
@@ -162,12 +167,11 @@ def _district(
     session: Session, config: Config, places: Sequence[PlaceRow], at: datetime
 ) -> dict[str, Any]:
     names = {row.id for row in places}
-    fields = ("id", "kind", "name", "letter", "x_m", "y_m", "hooks", "kerb_spaces", "stalls")
     row = session.scalars(select(DistrictRow)).first()
     return {
         "name": "" if row is None else row.name,
         "timezone": "America/Panama" if row is None else row.timezone,
-        "places": [{name: getattr(place, name) for name in fields} for place in places],
+        "places": [_place(place) for place in places],
         "people": [],
         "tags": [],
         "travel": [
@@ -181,6 +185,11 @@ def _district(
             if {origin, to} <= names
         ],
     }
+
+
+def _place(row: PlaceRow) -> dict[str, Any]:
+    told: dict[str, Any] = {name: getattr(row, name) for name in _OF_A_PLACE}
+    return {**told, "hours": HoursSchema(many=True).dump(row.hours)}
 
 
 def _cars(

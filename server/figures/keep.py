@@ -20,7 +20,7 @@ from server.bulk import table_of
 from server.config import Config
 from server.database import Database, insert_missing
 from server.district import current_version
-from server.figures import new_events, of_places, of_visits, of_work
+from server.figures import new_events, of_places, of_visits, of_work, shared_tags
 from server.figures.district_time import DistrictTime
 from server.models import (
     DriveFigureRow,
@@ -126,7 +126,8 @@ def _read(session: Session, config: Config) -> _Batch | None:
     if not found and upto == version:
         # The version rises with every plan, too.
         return None
-    visit_ids = sorted({each.visit_id for each in found if each.visit_id is not None})
+    told = {each.visit_id for each in found if each.visit_id is not None}
+    visit_ids = sorted(told | shared_tags.touched(connection, told))
     newest = [each.received_at for each in found]
     return _Batch(
         since=state,

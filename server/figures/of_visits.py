@@ -14,6 +14,7 @@ from schemas.visit import Leg, Request
 from server import bulk
 from server.bulk import table_of
 from server.event_times import RECEIVED
+from server.figures import shared_tags
 from server.figures.district_time import DistrictTime, Slot, seconds
 from server.figures.visit_facts import load
 from server.figures.visit_history import History, Hold, Incident, Stand, history_of
@@ -73,9 +74,11 @@ def read(connection: Connection, time: DistrictTime, visit_ids: Collection[str])
         {(row.visit_id, row.ordinal): row.sent_at for row in connection.execute(_SENT, ids)},
         {row["request_id"]: dict(row) for row in connection.execute(_JUDGED, ids).mappings()},
     )
+    shared = shared_tags.rivals(connection, visit_ids)
     for visit_id, (facts, sources) in load(connection, visit_ids).items():
         history = history_of(facts)
         if history is not None:
+            history.share(shared.get(visit_id, ()))
             # What came of a time that nobody knows is no length of time.
             history.is_doubted |= RECEIVED in sources
             _add(made, time, visit_id, history, decided)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas import driver_words, events, states
 from schemas.visit import Fact, Visit, steps
+from server.figures.shared_tags import TAG_IN_USE, Rival
 
 KERB = "kerb"
 LOT = "lot"
@@ -55,10 +56,12 @@ class Incident:
 
 @dataclass(slots=True)
 class History:
-    """The visit as it is now, and what it was on the way. `stood_in`: the lot that the car stood in
-    at each request. `is_doubted`: a person had to say what is true."""
+    """The visit as it is now, and what it was on the way. `states`: since when the car was what.
+    `stood_in`: the lot that the car stood in at each request. `is_doubted`: a person had to say
+    what is true."""
 
     visit: Visit
+    states: list[tuple[datetime, str]] = field(default_factory=list)
     stands: list[Stand] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
@@ -71,6 +74,23 @@ class History:
         """The first lot that the car stood in."""
         return next((stand.place_id for stand in self.stands if stand.kind == LOT), None)
 
+    def car_at(self, at: datetime) -> str:
+        """What the car was at a time, or at its reception if that was later."""
+        upto = [state for since, state in self.states if since <= at]
+        return upto[-1] if upto else self.states[0][1]
+
+    def share(self, rivals: Iterable[Rival]) -> None:
+        """Add the times that another visit had one of its tags, too."""
+        own = self.visit
+        for rival in rivals:
+            since = max(own.received_at, rival.received_at)
+            ends = [at for at in (own.handed_over_at, rival.handed_over_at) if at is not None]
+            hold = Hold(own.booth_id, TAG_IN_USE, since)
+            if ends:
+                hold.until = min(ends)
+                hold.ended_as = self.car_at(hold.until)
+            self.holds.append(hold)
+
 
 def history_of(facts: Sequence[Fact]) -> History | None:
     """The history that these facts tell; None while nobody has told of the reception."""
@@ -78,6 +98,7 @@ def history_of(facts: Sequence[Fact]) -> History | None:
     for fact, since, visit in steps(facts):
         if history is None:
             history = History(visit)
+        history.states.append((since, visit.car))
         _stand(history, visit, since)
         _hold(history, visit, fact)
         _listen(history, visit, fact)

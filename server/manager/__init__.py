@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.manager.blueprint import blueprint
 from server.manager.routes import (
+    account,
     changes,
     closures,
     day,
@@ -11,12 +12,14 @@ from server.manager.routes import (
     payments,
     people,
     places,
+    purges,
     refused,
     report_files,
     report_rows,
     reports,
     schedules,
     search,
+    seen_keys,
     settings,
     sign_in,
     slip,
@@ -29,6 +32,7 @@ from server.manager.routes import (
 )
 
 __all__ = [
+    "account",
     "blueprint",
     "changes",
     "closures",
@@ -37,12 +41,14 @@ __all__ = [
     "payments",
     "people",
     "places",
+    "purges",
     "refused",
     "report_files",
     "report_rows",
     "reports",
     "schedules",
     "search",
+    "seen_keys",
     "settings",
     "sign_in",
     "slip",

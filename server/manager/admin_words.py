@@ -13,7 +13,7 @@ from server.tariff import money
 
 _NONE = "–"
 _MOMENTS = ("from_at", "until_at", "valid_from")
-_PLACES = ("place_id", "from_place_id", "to_place_id")
+_PLACES = ("place_id", "from_place_id", "to_place_id", "booth_id", "lot_id")
 _WEEK = range(7)
 _ORDER = (
     *people.EDITED,

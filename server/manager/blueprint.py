@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -9,12 +11,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from schemas.problems import Refusal
 from server import clock
 from server.api.route import refuse_nul
-from server.app import refuse_foreign_origin, services
+from server.app import services
 from server.manager.bundle import bundle_names
-from server.manager.viewer import Viewer, viewer_of
+from server.manager.viewer import Viewer, language_of, viewer_of
 from server.models import PersonRow
 from server.permissions import Permission, check, is_for_everybody, may
-from server.sessions import find_person, token_of
+from server.sessions import find_session, is_seen_late, note_seen, token_of
 
 blueprint = Blueprint("manager", __name__, url_prefix="/manage")
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -22,15 +24,18 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 @blueprint.before_request
 def _authenticate() -> AnyResponse | None:
-    refuse_foreign_origin()
     refuse_nul((request.path, *request.values.values(), *request.cookies.values()))
     now = clock.now()
     token = token_of(request)
-    g.manager = (
-        services().database.read(lambda session: find_person(session, token, now))
+    found = (
+        services().database.read(lambda session: find_session(session, token, now))
         if token
         else None
     )
+    g.manager = None if found is None else found.person
+    if found is not None and is_seen_late(found.row, now) and _is_page():
+        config = services().config
+        services().database.note(lambda session: note_seen(session, config, token, now))
     view = current_app.view_functions.get(request.endpoint or "")
     if is_for_everybody(view):
         return None
@@ -39,6 +44,12 @@ def _authenticate() -> AnyResponse | None:
         return None
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("manager.sign_in_form", next=wanted), 303)
+
+
+def _is_page() -> bool:
+    """Whether a person asks; not a page that keeps itself up to date, which shows only that a
+    browser was left open."""
+    return request.headers.get("Sec-Fetch-Dest", "document") == "document"
 
 
 @blueprint.after_request
@@ -70,9 +81,18 @@ def _refused(refusal: Refusal) -> tuple[str, int]:
 @blueprint.errorhandler(HTTPException)
 def _failed(error: HTTPException) -> tuple[str, int]:
     status = error.code or 500
+    if status == 503:
+        return _away(), status
     known = {404: "not_found", 405: "not_found", 413: "too_large"}
     key = f"manage.problem.{known.get(status, 'other')}"
     return render_template("manager/problem.html", key=key), status
+
+
+def _away() -> str:
+    """The page for while the database is away. Past the context above, which would ask it."""
+    language, catalog = language_of(request), services().catalog
+    page = current_app.jinja_env.get_template("manager/away.html")
+    return page.render(language=language, t=partial(catalog.text, language), bundle=bundle_names())
 
 
 def signed_in() -> PersonRow | None:

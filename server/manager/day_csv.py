@@ -1,10 +1,8 @@
-"""A day's visits as CSV that a spreadsheet opens without harm."""
+"""A day's visits as rows of a CSV file."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from server.manager.viewer import Viewer
@@ -31,10 +29,6 @@ COLUMNS = (
     "kept_last",
     "proof",
 )
-# A spreadsheet takes a cell that begins like this for a formula (OWASP, CSV Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# Excel reads UTF-8 as such only with this mark.
-_MARK = "\ufeff"
 
 
 def rows_of(
@@ -44,20 +38,6 @@ def rows_of(
     yield [view.t(f"manage.csv.{column}") for column in COLUMNS]
     for line in lines:
         yield _row(line, plates.get(line.guest_ref, ""), view)
-
-
-def written(rows: Iterable[Sequence[str | float]]) -> Iterator[bytes]:
-    """The rows as bytes of a CSV file, one by one as they are asked for."""
-    yield _MARK.encode()
-    for row in rows:
-        text = io.StringIO()
-        csv.writer(text).writerow([harmless(cell) for cell in row])
-        yield text.getvalue().encode()
-
-
-def harmless(cell: str | float) -> str | float:
-    """A cell that no spreadsheet calculates; a number below zero is none to fear."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _row(line: VisitLine, plate: str, view: Viewer) -> list[str]:

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from schemas.catalog import LANGUAGES, Catalog, pick_language
 from server.app import Services
-from server.local_time import clock_text, window_text
 from server.models import DistrictRow, PlaceRow
 from server.reports.day import zone_of
 
@@ -37,12 +36,13 @@ class Viewer:
         return self.catalog.text(self.language, key, **values)
 
     def time(self, at: datetime) -> str:
-        """A time of day."""
-        return clock_text(self.catalog, self.language, at, self.zone)
+        """A time of day, by 24 hours: `18:05`."""
+        return f"{at.astimezone(self.zone):%H:%M}"
 
     def window(self, start: datetime, end: datetime) -> str:
-        """A window of time on one day."""
-        return window_text(self.catalog, self.language, start, end, self.zone)
+        """A window of time on one day: `18:05–18:20`."""
+        first, last = self.time(start), self.time(end)
+        return last if first == last else f"{first}–{last}"
 
     def date(self, day: Date) -> str:
         """`sábado 21 nov 2026`: written out, so that no order of numbers is guessed."""
@@ -75,9 +75,7 @@ class Viewer:
 
     def seconds(self, at: datetime) -> str:
         """A time of day to the second, for a timeline."""
-        local = at.astimezone(self.zone)
-        digits, _, half = self.time(at).partition(_NO_BREAK)
-        return f"{digits}:{local.second:02d}{_NO_BREAK}{half}"
+        return f"{at.astimezone(self.zone):%H:%M:%S}"
 
     def span(self, span_s: int | None) -> str:
         """Whole seconds as `45 s`, `6 min 10 s` or `1 h 5 min`; a dash for no value."""
@@ -128,10 +126,13 @@ def viewer_of(asked: Request, found: Services) -> Viewer:
         return zone_of(session), name, places
 
     zone, district, places = found.database.read(read)
-    language = pick_language(
-        asked.cookies.get(_cookie_name(asked)), asked.headers.get("Accept-Language", "")
-    )
-    return Viewer(found.catalog, language, zone, district, places)
+    return Viewer(found.catalog, language_of(asked), zone, district, places)
+
+
+def language_of(asked: Request) -> str:
+    """The language that was chosen, or else the browser's."""
+    said = asked.headers.get("Accept-Language", "")
+    return pick_language(asked.cookies.get(_cookie_name(asked)), said)
 
 
 def keep_language(asked: Request, answer: Response, language: str) -> None:

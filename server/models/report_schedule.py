@@ -13,10 +13,10 @@ from server.models.table import Table
 class ReportScheduleRow(Table):
     """A report that is sent again and again; ended, never deleted.
 
-    `report`: its name. `span`: of which days (`server.report_periods`). `at_hour`: from which
-    local hour. `recipients`: their addresses, a line each, sealed with the master key.
-    `next_first`: the first date of the next period that is to be made. `state`: active, paused or
-    ended, since `changed_at` by `changed_by` for `reason`.
+    `report`: its name; `booth_id`, `lot_id`: only of these. `span`: of which days
+    (`server.report_periods`). `at_hour`: from which local hour. `recipients`: their addresses, a
+    line each, sealed with the master key. `next_first`: the first date of the next period that is
+    to be made. `state`: active, paused or ended, since `changed_at` by `changed_by` for `reason`.
     """
 
     __tablename__ = "report_schedules"
@@ -35,6 +35,8 @@ class ReportScheduleRow(Table):
     changed_at: Mapped[datetime | None]
     changed_by: Mapped[str | None]
     reason: Mapped[str | None]
+    booth_id: Mapped[str | None]
+    lot_id: Mapped[str | None]
 
 
 class ReportRunRow(Table):

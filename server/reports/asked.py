@@ -54,6 +54,11 @@ class Asked:
     compare: bool = True
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """The places that it is narrowed to."""
+        return tuple(each for each in (self.booth_id, self.lot_id) if each is not None)
+
+    @property
     def before(self) -> Asked | None:
         """The same of the days that it is compared with; None where it is not."""
         if not self.compare:

@@ -6,7 +6,7 @@ report was asked for it is the query of the page that shows them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from datetime import timedelta
@@ -28,6 +28,7 @@ from server.reports.sheet import Cell, Column, Finding, Sheet
 _VISITS = table_of(VisitRow)
 _NOTHING: Any = null()
 _VISIT = Column("visit", sheet.TEXT)
+_AT_ONCE = 1000
 _DAY, _HOUR = Column("day", sheet.DAY), Column("hour", sheet.HOUR)
 
 
@@ -52,15 +53,30 @@ def below(
     n = connection.scalar(select(func.count()).select_from(source).where(where)) or 0
     pages = max(1, -(-n // config.page_rows))
     page = min(max(1, page), pages)
-    shown = [each.column.label(f"shown_{at}") for at, each in enumerate(listed.shown)]
     rows = connection.execute(
-        _ordered(listed, query)
-        .add_columns(*shown)
+        _chosen(listed, query)
         .where(where)
         .limit(config.page_rows)
         .offset((page - 1) * config.page_rows)
     ).all()
     return Page(_sheet(listed, rows, n), page, pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that is behind a row: the columns, and the rows as they are fetched."""
+
+    columns: Sequence[Column]
+    rows: Iterator[tuple[Cell, ...]]
+
+
+def whole(session: Session, config: Config, asked: Asked, query: Mapping[str, str]) -> Whole:
+    """The same as `below` on one page without an end, which is not in memory as a whole. Raises
+    `Refusal("bad_choice")` for a list that there is not."""
+    listed, asked = _listed(asked, query)
+    chosen = _chosen(listed, query).where(_where(session, config, listed, asked, query))
+    rows = session.connection().execute(chosen, execution_options={"yield_per": _AT_ONCE})
+    return Whole(_columns(listed), (_cells(listed, row) for row in rows))
 
 
 def _listed(asked: Asked, query: Mapping[str, str]) -> tuple[Below, Asked]:
@@ -79,6 +95,12 @@ def _sorted_by(listed: Below, query: Mapping[str, str]) -> Any:
     """The length of time that goes first, None for the order of time."""
     wanted = query.get("sort")
     return next((each.column for each in listed.shown if each.heading.key == wanted), None)
+
+
+def _chosen(listed: Below, query: Mapping[str, str]) -> Any:
+    """What is fetched of every row, in order."""
+    shown = [each.column.label(f"shown_{at}") for at, each in enumerate(listed.shown)]
+    return _ordered(listed, query).add_columns(*shown)
 
 
 def _ordered(listed: Below, query: Mapping[str, str]) -> Any:
@@ -150,13 +172,17 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _sheet(listed: Below, rows: Sequence[Any], n: int) -> Sheet:
+def _columns(listed: Below) -> tuple[Column, ...]:
     dated = (_DAY, _HOUR) if listed.is_dated else ()
     visit = (_VISIT,) if listed.visit_id is not None else ()
+    return (*visit, *dated, *(each.heading for each in listed.shown))
+
+
+def _sheet(listed: Below, rows: Sequence[Any], n: int) -> Sheet:
     return Sheet(
         key="below",
         finding=Finding("manage.finding.below", {"n": (sheet.COUNT, n)}),
-        columns=(*visit, *dated, *(each.heading for each in listed.shown)),
+        columns=_columns(listed),
         rows=[_cells(listed, row) for row in rows],
         n=n,
         counted=listed.counted,

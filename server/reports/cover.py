@@ -26,7 +26,7 @@ def cover_of(words: Wording, name: str, asked: Asked, reach: Reach | None, now: 
     """The cover of a report by its name. `reach`: how far it can be trusted, unless for good."""
     days = words.span_of_days(asked.range.first, asked.range.last)
     about = [f"{words.district} · {days}" if words.district else days]
-    places = [words.places.get(each, each) for each in (asked.booth_id, asked.lot_id) if each]
+    places = [words.places.get(each, each) for each in asked.places]
     if places:
         about.append(words.t("manage.report.only", places=", ".join(places)))
     about.append(compared(words, asked))

@@ -58,10 +58,10 @@ def _use(session: Session, asked: Asked | None, column: Any) -> _Use:
     if asked is None:
         return _Use({}, {})
     where = (_S.c.kind == KERB) & tally.of(asked, _S.c.day, _S.c.place_id)
-    cars = tally.counts(session, [column], where, tally.total(_S.c.stood_s))
+    found_of = tally.measured(session, [column], where, [_S.c.stood_s], tally.total(_S.c.stood_s))
     return _Use(
-        {group: (int(row[0]), int(row[1])) for group, row in cars.items()},
-        tally.ranks(session, _S.c.stood_s, [column], where),
+        {group: (each.n, each.sums[0]) for group, each in found_of.items()},
+        {group: each.ranks[0] for group, each in found_of.items()},
     )
 
 

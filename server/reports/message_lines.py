@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from server.models import MessageRow, VisitRow
@@ -32,9 +32,17 @@ class MessageLine:
     cost_micros: int | None
 
 
-def unknown_messages(session: Session) -> Sequence[MessageLine]:
-    """Those of which nobody can say whether they went out: a person decides, oldest first."""
-    return _lines(session, _statement().where(MessageRow.status == UNKNOWN))
+def unknown_messages(session: Session, limit: int) -> Sequence[MessageLine]:
+    """Those of which nobody can say whether they went out: a person decides, the `limit` newest
+    first. Older ones follow as these are decided."""
+    newest = _statement().order_by(None)
+    newest = newest.order_by(MessageRow.created_at.desc(), MessageRow.id.desc()).limit(limit)
+    return _lines(session, newest.where(MessageRow.status == UNKNOWN))
+
+
+def count_unknown(session: Session) -> int:
+    """How many there are of these."""
+    return session.scalar(select(func.count()).where(MessageRow.status == UNKNOWN)) or 0
 
 
 def messages_of(session: Session, visit_id: str) -> Sequence[MessageLine]:

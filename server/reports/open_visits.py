@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from schemas import states
 from server.models import EventRow, PersonRow, PromiseRow, RequestRow, VisitRow
-from server.visits import OPEN
+from server.visit_rows import REQUEST_IS_OPEN, VISIT_IS_OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ def open_visits(session: Session, now: datetime) -> Sequence[OpenVisit]:
     last = (
         select(EventRow.visit_id, func.max(EventRow.at).label("at"))
         .join(VisitRow, VisitRow.id == EventRow.visit_id)
-        .where(VisitRow.is_open)
+        .where(VISIT_IS_OPEN)
         .group_by(EventRow.visit_id)
         .subquery()
     )
     rows = session.execute(
         select(VisitRow, RequestRow, last.c.at, PersonRow.name)
         .join(last, last.c.visit_id == VisitRow.id)
-        .outerjoin(RequestRow, and_(RequestRow.visit_id == VisitRow.id, RequestRow.status == OPEN))
+        .outerjoin(RequestRow, and_(RequestRow.visit_id == VisitRow.id, REQUEST_IS_OPEN))
         .outerjoin(
             PersonRow,
             and_(
@@ -64,7 +64,7 @@ def open_visits(session: Session, now: datetime) -> Sequence[OpenVisit]:
                 VisitRow.key_holder_kind == states.PERSON,
             ),
         )
-        .where(VisitRow.is_open)
+        .where(VISIT_IS_OPEN)
     )
     promised = _promises(session)
     visits = [
@@ -77,8 +77,15 @@ def open_visits(session: Session, now: datetime) -> Sequence[OpenVisit]:
 def _promises(session: Session) -> dict[str, list[PromiseRow]]:
     rows = session.scalars(
         select(PromiseRow)
-        .join(RequestRow, RequestRow.event_id == PromiseRow.request_id)
-        .where(RequestRow.status == OPEN)
+        # By the visit, too: by that both have an index.
+        .join(
+            RequestRow,
+            and_(
+                RequestRow.visit_id == PromiseRow.visit_id,
+                RequestRow.event_id == PromiseRow.request_id,
+            ),
+        )
+        .where(REQUEST_IS_OPEN)
         .order_by(PromiseRow.made_at, PromiseRow.id)
     )
     found: dict[str, list[PromiseRow]] = {}

@@ -7,6 +7,7 @@ of a core, so one is made at a time.
 from __future__ import annotations
 
 import importlib
+import logging
 import threading
 from functools import lru_cache
 
@@ -39,6 +40,8 @@ def pdf_of(html: str, style: str) -> bytes:
     import weasyprint
     from weasyprint.urls import URLFetcher
 
+    # It would name every rule of the screen that a print has no use for, at each print.
+    logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     if not _one_at_a_time.acquire(blocking=False):
         raise Refusal("report_busy")
     try:

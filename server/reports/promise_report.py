@@ -158,16 +158,19 @@ def _judged(
     if asked is None:
         return {}, {}
     where = tally.of(asked, _R.c.day, _R.c.booth_id, _R.c.lot_id) & _R.c.is_kept.is_not(None)
-    counted = tally.counts(
+    found_of = tally.measured(
         session,
         [column],
         where,
+        [_R.c.width_s],
         tally.how_many(_R.c.is_kept),
         tally.how_many(_R.c.is_early),
         tally.total(_R.c.late_s),
     )
-    widths = tally.ranks(session, _R.c.width_s, [column], where)
-    return {group: _Judged(*map(int, row)) for group, row in counted.items()}, widths
+    return (
+        {group: _Judged(each.n, *each.sums) for group, each in found_of.items()},
+        {group: each.ranks[0] for group, each in found_of.items()},
+    )
 
 
 def _sum(judged: Any) -> _Judged:

@@ -6,15 +6,14 @@ values, and the same on every database.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
+from server.listed import listed
 from server.reports.asked import Asked
 from server.reports.quantile import MEDIAN, NINETIETH
 
@@ -34,6 +33,15 @@ class Ranks:
 
 
 NOTHING = Ranks()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How many rows, what some sums of them come to, and the quantiles of some columns."""
+
+    n: int
+    sums: Sequence[int]
+    ranks: Sequence[Ranks]
 
 
 def in_days(day: _Column, asked: Asked) -> ColumnElement[bool]:
@@ -73,32 +81,46 @@ def how_many(condition: _Column) -> _Column:
 def ranks(
     session: Session, value: _Column, by: Sequence[_Column], where: _Column
 ) -> dict[Group, Ranks]:
-    """By the values of `by`: the quantiles of `value`, which are whole numbers; null is none.
+    """By the values of `by`: the quantiles of `value`, which are whole numbers; null is none, and
+    groups without values are left out."""
+    found = measured(session, by, where, [value])
+    return {group: each.ranks[0] for group, each in found.items() if each.ranks[0].n}
 
-    The database counts how often each value is there, which is quicker than letting it rank them.
+
+def measured(
+    session: Session,
+    by: Sequence[_Column],
+    where: _Column,
+    values: Sequence[_Column],
+    *also: _Column,
+) -> dict[Group, Measured]:
+    """By the values of `by`: the number of rows, the quantiles of each of `values` as in `ranks`,
+    and what each of `also` (sums) comes to.
+
+    The database gathers the values and they are ranked here, which is several times quicker than
+    letting it rank them.
     """
-    rows = session.connection().execute(
-        select(*by, value, func.count())
-        .where(where, value.is_not(None))
-        .group_by(*by, value)
-        .order_by(value)
-    )
-    groups: dict[Group, list[tuple[int, int]]] = {}
-    if not by:
-        counted = [(row[0], row[1]) for row in rows]
-        return {(): _ranks(counted)} if counted else {}
-    for *group, each, count in rows:
-        groups.setdefault(tuple(group), []).append((each, count))
-    return {group: _ranks(counted) for group, counted in groups.items()}
+    wanted = (*by, func.count(), *also, *map(listed, values))
+    rows = session.connection().execute(select(*wanted).where(where).group_by(*by))
+    found: dict[Group, Measured] = {}
+    for row in rows:
+        n, *told = row[len(by) :]
+        sums, lists = told[: len(also)], told[len(also) :]
+        # Without groups there is one row, also of nothing.
+        if n:
+            found[tuple(row[: len(by)])] = Measured(
+                n, [*map(int, sums)], [_ranks(each or ()) for each in lists]
+            )
+    return found
 
 
-def _ranks(counted: Sequence[tuple[int, int]]) -> Ranks:
-    """The quantiles of values that are in order, each with how often it is there."""
-    upto = list(accumulate(count for _, count in counted))
-    n = upto[-1]
+def _ranks(values: Sequence[int]) -> Ranks:
+    if not values:
+        return NOTHING
+    ordered, n = sorted(values), len(values)
     # The rank ceil(p * n), counted from one, in whole numbers.
     wanted = (-(-percent * n // 100) for percent in (MEDIAN, NINETIETH, NINETY_FIFTH))
-    return Ranks(n, *(counted[bisect_left(upto, rank)][0] for rank in wanted))
+    return Ranks(n, *(ordered[rank - 1] for rank in wanted))
 
 
 def merged(groups: Mapping[Group, Any], *others: Mapping[Group, Any]) -> list[Group]:

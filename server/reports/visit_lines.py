@@ -6,18 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, and_, select, union_all
+from sqlalchemy import CompoundSelect, Row, and_, select, text, union_all
 from sqlalchemy.orm import Session
 
 from schemas import states
 from server.bulk import table_of
 from server.models import PromiseRow, RequestRow, VisitRow
+from server.models.visit import STAYED_LONG
 from server.one_of import one_of
 from server.reports.day import Day
 from server.visits import OPEN
 
 _VISITS, _PROMISES = table_of(VisitRow), table_of(PromiseRow)
 _STOOD = (OPEN, "done")
+# Twice as long as what the database marks, so that it marks all who stayed longer.
+_LONG = timedelta(days=2)
 _AT_THE_DRIVERS = (states.READY, states.HANDED_OVER)
 _COLUMNS = (
     VisitRow.id,
@@ -119,8 +122,9 @@ def visit_lines(session: Session, day: Day, now: datetime) -> list[VisitLine]:
     """Every visit that was received, made ready or handed over in the day, or was inside at its
     end (now, while it lasts), by time of reception. Three queries, however many there are."""
     lines: dict[str, VisitLine] = {}
+    dialect = session.connection().dialect.name
     # Apart, so that nobody has to guess how many they are before they look for their requests.
-    ids = session.scalars(_chosen(day, now)).unique().all()
+    ids = session.scalars(_chosen(day, now, dialect)).unique().all()
     rows = session.execute(
         select(*_COLUMNS)
         .outerjoin(
@@ -146,16 +150,23 @@ def visit_lines(session: Session, day: Day, now: datetime) -> list[VisitLine]:
     return list(lines.values())
 
 
-def _chosen(day: Day, now: datetime) -> CompoundSelect[str]:
+def _chosen(day: Day, now: datetime, dialect: str) -> CompoundSelect[str]:
     """Which visits count. A union, so that each of its parts may go by its own index."""
     upto = day.upto(now)
     in_day = [
         select(VisitRow.id).where(column >= day.start, column < day.end)
         for column in (VisitRow.received_at, VisitRow.ready_at, VisitRow.handed_over_at)
     ]
+    before, gone_after = VisitRow.received_at < upto, VisitRow.handed_over_at >= upto
+    # Most had just come; those who stayed for long are few, and found by that.
+    just_before = upto - _LONG
     inside = [
-        select(VisitRow.id).where(VisitRow.received_at < upto, condition)
-        for condition in (VisitRow.handed_over_at.is_(None), VisitRow.handed_over_at >= upto)
+        select(VisitRow.id).where(*each)
+        for each in (
+            (before, VisitRow.handed_over_at.is_(None)),
+            (before, VisitRow.received_at >= just_before, gone_after),
+            (VisitRow.received_at < just_before, gone_after, text(STAYED_LONG[dialect])),
+        )
     ]
     return union_all(*in_day, *inside)
 

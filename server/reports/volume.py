@@ -46,7 +46,7 @@ def volume(session: Session, config: Config, asked: Asked, _now: datetime) -> li
 
 def _by_hour(session: Session, config: Config, asked: Asked) -> Sheet:
     hours = [(config.day_starts_hour + hour) % 24 for hour in range(24)]
-    counted = _Counted(session, asked, _V.c.hour, _V.c.out_hour, stays_before=False)
+    counted = _Counted(session, asked, _V.c.hour, _V.c.out_hour)
     n, before = counted.all_received
     most = max(hours, key=lambda hour: counted.received.get((hour,), (0,))[0])
     return Sheet(
@@ -98,7 +98,7 @@ def _sheet(session: Session, asked: Asked, noun: str, kind: str, came: Any, left
 
 
 def _by_day(session: Session, asked: Asked) -> Sheet:
-    counted = _Counted(session, asked, _V.c.day, _V.c.out_day, stays_before=False)
+    counted = _Counted(session, asked, _V.c.day, _V.c.out_day)
     first, before = asked.range.first.toordinal(), asked.range.before.first.toordinal()
     days = range(first, first + asked.range.days)
     rows: list[tuple[Any, ...]] = []
@@ -147,20 +147,17 @@ class _Counted:
     """The counts and stays of the days that were asked for and of those before, by one column for
     what came and one for what left."""
 
-    def __init__(
-        self, session: Session, asked: Asked, came: Any, left: Any, *, stays_before: bool = True
-    ) -> None:
+    def __init__(self, session: Session, asked: Asked, came: Any, left: Any) -> None:
         self.asked = asked
-        self.received, self.left = _counts(session, asked, came, left)
-        self.stay = _stays(session, asked, came)
+        self.received, self.stay = _came(session, asked, came)
+        self.left = _left(session, asked, left)
         before = asked.before
         self.received_before: _Counts = {}
         self.left_before: _Counts = {}
         self.stay_before: Mapping[Group, Ranks] = {}
         if before is not None:
-            self.received_before, self.left_before = _counts(session, before, came, left)
-        if before is not None and stays_before:
-            self.stay_before = _stays(session, before, came)
+            self.received_before, self.stay_before = _came(session, before, came)
+            self.left_before = _left(session, before, left)
 
     @property
     def groups(self) -> Sequence[Group]:
@@ -187,17 +184,17 @@ class _Counted:
         )
 
 
-def _counts(session: Session, asked: Asked, came: Any, left: Any) -> tuple[_Counts, _Counts]:
-    handed_over = tally.of(asked, _V.c.out_day, _V.c.out_place_id, _V.c.lot_id)
+def _came(session: Session, asked: Asked, by: Any) -> tuple[_Counts, Mapping[Group, Ranks]]:
+    """How many were received, and how long they stayed."""
+    where = tally.of(asked, _V.c.day, _V.c.booth_id, _V.c.lot_id)
+    found_of = tally.measured(session, [by], where, [_V.c.stay_s])
     return (
-        tally.counts(session, [came], _received(asked)),
-        tally.counts(session, [left], handed_over),
+        {group: (each.n,) for group, each in found_of.items()},
+        {group: each.ranks[0] for group, each in found_of.items()},
     )
 
 
-def _stays(session: Session, asked: Asked, came: Any) -> Mapping[Group, Ranks]:
-    return tally.ranks(session, _V.c.stay_s, [came], _received(asked))
-
-
-def _received(asked: Asked) -> Any:
-    return tally.of(asked, _V.c.day, _V.c.booth_id, _V.c.lot_id)
+def _left(session: Session, asked: Asked, by: Any) -> _Counts:
+    return tally.counts(
+        session, [by], tally.of(asked, _V.c.out_day, _V.c.out_place_id, _V.c.lot_id)
+    )

@@ -68,14 +68,14 @@ def _by_leg(session: Session, asked: Asked) -> Sheet:
 
 
 def _legs(session: Session, asked: Asked | None) -> dict[str, Ranks]:
-    legs = (*_OF_RECEPTIONS, *_OF_REQUESTS)
+    found_of = dict.fromkeys((*_OF_RECEPTIONS, *_OF_REQUESTS), NOTHING)
     if asked is None:
-        return dict.fromkeys(legs, NOTHING)
-    found_of = {}
-    for leg in legs:
-        table = _V if leg in _OF_RECEPTIONS else _R
+        return found_of
+    for table, legs in ((_V, _OF_RECEPTIONS), (_R, _OF_REQUESTS)):
         where = tally.of(asked, table.c.day, table.c.booth_id, table.c.lot_id)
-        found_of[leg] = tally.ranks(session, table.c[leg], [], where).get((), NOTHING)
+        told = tally.measured(session, [], where, [table.c[leg] for leg in legs])
+        for each in told.values():
+            found_of |= dict(zip(legs, each.ranks, strict=True))
     return found_of
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import xlsxwriter
 
-from server.reports.chart_canvas import COLOURS
-from server.reports.chart_data import SERIES_MAX, column_at
+from server.reports.charts.canvas import COLOURS
+from server.reports.charts.data import SERIES_MAX, column_at
 from server.reports.cover import Cover
 from server.reports.sheet import (
     BARS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
-from werkzeug.serving import make_server
 
 from tests.browser.accessibility import violations
 from tests.browser.gallery import keep
 from tests.chromium import Pages
 from tests.manager_evening import PASSWORD, Evening, play_evening
+from tests.served_cloud import served
 from tests.visit_story import MANAGER
 
 # WCAG 2.2, 2.5.8: what is clicked is at least this high and wide, or stands in a sentence.
@@ -66,13 +65,8 @@ def serving(folder: Path, template: Path) -> Iterator[tuple[Evening, str]]:
     evening = play_evening(folder, f"sqlite:///{path}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("server.clock.now", lambda: evening.now)
-        server = make_server("127.0.0.1", 0, evening.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield evening, f"http://127.0.0.1:{server.port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        with served(evening.app) as address:
+            yield evening, address
     evening.database.close()
 
 

@@ -321,6 +321,7 @@ def test_a_list_of_tags_that_is_wrong_is_told_line_by_line_and_stays_typed(desk:
     page.get_by_text("Inscribir muchas a la vez").click()
     typed = "C900;nfca:04A1B2C3D4E5F6\nC901;08A1B2C3"
     page.fill("#lines", typed)
+    page.fill("#reason-many", "llegaron tarjetas")
     page.get_by_role("button", name="Inscribir todas").click()
 
     expect(page.locator("#faults")).to_contain_text("Línea 2.")

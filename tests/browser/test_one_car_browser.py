@@ -87,10 +87,13 @@ def _board(show: Show, pages: Pages) -> Page:
 
 
 def _receive(car: OneCar, booth: Page, board: Page) -> None:
-    """Key tag, plate, phone, claim tag, save: clicks on the tag board and on our own keypad."""
+    """Badge, PIN, key tag, plate, phone, claim tag: clicks on the tag board and our own keypad."""
     board.get_by_role("button", name="Ana Ríos").click()
     expect(board.locator("#said")).to_have_text("Ana Ríos leída en Plaza Herrera")
-    expect(booth.get_by_text("Ana Ríos").first).to_be_visible(timeout=SOON_MS)
+    expect(booth.get_by_role("heading", name="Ana Ríos")).to_be_visible(timeout=SOON_MS)
+    _type(booth, car.show.pins["ana"])
+    booth.get_by_role("button", name="Entrar").click()
+    expect(booth.locator(".who")).to_have_text("Ana Ríos")
     board.get_by_role("button", name="K-020").click()
     expect(booth).to_have_url(re.compile("/receive/plate$"), timeout=SOON_MS)
     _type(booth, car.plate)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, expect
-from werkzeug.serving import make_server
 
 from server import clock
 from server.app import create_app
@@ -17,6 +15,7 @@ from tests.browser.accessibility import violations
 from tests.chromium import Pages
 from tests.claim_cards import ClaimCard, enrolled, receive_with
 from tests.opening import Opening
+from tests.served_cloud import served
 from tests.visit_story import Story, settings
 
 AGAIN = "Acerque la tarjeta otra vez"
@@ -55,13 +54,8 @@ def street(
     story = sqlite_opening.go_on(config, load_master_key(config.key_file))
     monkeypatch.setattr(clock, "now", lambda: story.now)
     app = create_app(config)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Street(story, f"http://127.0.0.1:{server.port}", chromium_pages)
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with served(app) as address:
+        yield Street(story, address, chromium_pages)
     app.extensions["valet"].database.close()
     story.database.close()
 

@@ -6,29 +6,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from schemas import events, states
-from server import requests
+from schemas import states
 from server.database import Database
 from server.models import EventRow, MoveRow, RequestRow, ShiftRow, VisitRow
 from tests.cloud_kit import CloudKit
+from tests.report_evenings import ask, changed_mind, not_fetched, settle, twin
 from tests.visit_story import (
-    KEY,
     OTHER_RUNNER,
-    SUPERVISOR,
-    VALET,
     Story,
-    StoryVisit,
     claim_tag,
     key_tag,
     settings,
-    steady_uuid,
 )
 
 VALET_SERVER = Path(sys.executable).with_name("valet-server")
@@ -42,35 +36,6 @@ def kit(tmp_path: Path, database_url: str) -> Iterator[CloudKit]:
     database.close()
 
 
-def ask(story: Story, visit: StoryVisit, booth_id: str, in_minutes: int | None = None) -> None:
-    """The driver asks by the link."""
-    wanted = None if in_minutes is None else story.now + timedelta(minutes=in_minutes)
-    row = story.database.write(
-        lambda session: requests.request_car(
-            session, story.config, KEY, visit.id, booth_id, wanted, story.now
-        )
-    )
-    visit.step = row.step
-
-
-def settle(story: Story, visit: StoryVisit, state: str, place_id: str) -> None:
-    """A supervisor says what is true."""
-    row = story.database.write(
-        lambda session: requests.resolve(
-            session,
-            story.config,
-            KEY,
-            visit.id,
-            state,
-            place_id,
-            "visto en la cámara",
-            SUPERVISOR,
-            story.now,
-        )
-    )
-    visit.step = row.step
-
-
 def rich_story(kit: CloudKit) -> Story:
     """All that can happen to a car, to one car or another."""
     story = Story(kit.database, kit.config)
@@ -81,41 +46,9 @@ def rich_story(kit: CloudKit) -> Story:
     shared_tags(story)
     story.wait(minutes=1)
     story.receive("francia", phone=None)
+    story.wait(minutes=1)
+    ask(story, story.receive("bolivar"), "herrera")
     return story
-
-
-def changed_mind(story: Story) -> None:
-    """Asked for by the link at two booths, taken back, asked for again, moved between lots."""
-    visit = story.receive("bolivar")
-    story.wait(minutes=2)
-    visit.take("lote-norte", by=OTHER_RUNNER)
-    ask(story, visit, "herrera")
-    story.wait(minutes=5)
-    visit.park(by=OTHER_RUNNER)
-    ask(story, visit, "francia", in_minutes=90)
-    story.wait(minutes=1)
-    row = story.database.write(
-        lambda session: requests.cancel_request(session, story.config, KEY, visit.id, story.now)
-    )
-    visit.step = row.step
-    story.wait(minutes=9)
-    visit.take("lote-sur", move=states.RELOCATE)
-    story.wait(minutes=9)
-    visit.park()
-    ask(story, visit, "bolivar", in_minutes=20)
-
-
-def not_fetched(story: Story) -> None:
-    """Ready, nobody came, parked again."""
-    visit = story.receive("herrera")
-    story.wait(minutes=1)
-    visit.request("herrera")
-    story.wait(minutes=1)
-    visit.ready()
-    story.wait(minutes=30)
-    visit.take("lote-sur")
-    story.wait(minutes=6)
-    visit.park()
 
 
 def disputed(story: Story) -> None:
@@ -144,18 +77,6 @@ def shared_tags(story: Story) -> None:
     settle(story, first, states.HANDED_OVER, "herrera")
     assert second.row().tag_shared
     assert third.row().tag_shared
-
-
-def twin(story: Story, booth_id: str, key: str, claim: str) -> StoryVisit:
-    """A car is left with tags that another one may have."""
-    name = f"{booth_id}-{key}"
-    visit = StoryVisit(story, steady_uuid("twin", name), "T-0001", booth_id, key, claim)
-    guest = {"ref": steady_uuid("twin guest", name), "digest": "0" * 64}
-    tags = {"key_tag": key, "claim_tag": claim}
-    data: dict[str, object] = {"code": visit.code, **tags, "guest": guest, "language": "en"}
-    story.wait(minutes=1)
-    story.tell(booth_id, events.VISIT_RECEIVED, VALET, visit, data)
-    return visit
 
 
 def test_a_rich_evening_folds_into_the_same_rows(kit: CloudKit) -> None:

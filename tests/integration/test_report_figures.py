@@ -192,13 +192,13 @@ def test_behind_every_row_are_as_many_cases_as_it_says(told: Told) -> None:
 
 def test_a_list_comes_in_pages_and_the_longest_first(told: Told) -> None:
     asked = Asked(Range(LATER, LATER))
-    few = Told(told.database, replace(told.config, page_rows=4), told.district, told.now)
+    few = Told(told.database, replace(told.config, page_rows=5), told.district, told.now)
     pages = [few.below(asked, {"rows": "received"}, page) for page in (1, 2, 3, 9)]
-    assert [len(page.sheet.rows) for page in pages] == [4, 4, 4, 1]
+    assert [len(page.sheet.rows) for page in pages] == [5, 5, 5, 2]
     # Behind the last page is the last page.
     assert [page.page for page in pages] == [1, 2, 3, 4]
     seen = [each["visit"] for page in pages for each in page.sheet.below if each is not None]
-    assert len(set(seen)) == 13
+    assert len(set(seen)) == 17
     longest = told.below(asked, {"rows": "waits", "sort": "driven_s"}).sheet
     at = [column.key for column in longest.columns].index("driven_s")
     driven = [row[at] for row in longest.rows]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import openpyxl
 import pytest
@@ -17,74 +15,24 @@ from sqlalchemy import update
 
 from schemas.district import AUDITOR
 from server import report_runs
-from server.figures.keep import keep
 from server.models import PersonRow
 from server.report_runs import open_office, run_due
 from server.reports import print_pdf
-from server.reports.asked import Asked, Range
 from server.reports.catalogue import REPORTS
-from server.reports.day import parse_date
-from server.reports.sheet import Sheet
-from server.reports.shown import sheets_of
-from server.reports.wording import Wording, figure, read_wording
+from server.reports.wording import figure
 from tests.manager_evening import DATE, PASSWORD, Evening, services_of, signed_in
+from tests.report_reading import DAYS, Tables, counted_up, made
 from tests.visit_story import KEY, MANAGER
 
-DAYS = f"first={DATE}&last={DATE}"
 pytest_plugins = ("tests.manager_stage",)
 # The figures are tested on both databases where they are made; here it is their faces.
 pytestmark = pytest.mark.parametrize("_kind", ["sqlite"], indirect=True, scope="module")
 
 
-class Tables(HTMLParser):
-    """The cells of every table with an id, by that id, row by row."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: dict[str, list[list[str]]] = {}
-        self._rows: list[list[str]] = []
-        self._in_cell = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        """Begin a table, a row or a cell."""
-        if tag == "table":
-            self._rows = self.found.setdefault(dict(attrs).get("id") or "", [])
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._rows[-1].append("")
-            self._in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        """End a cell."""
-        self._in_cell = self._in_cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        """Words in a cell."""
-        if self._in_cell:
-            self._rows[-1][-1] += data
-
-
 @pytest.fixture
 def counted(shown: Evening) -> Evening:
     """The shared evening with its figures."""
-    found = services_of(shown.app)
-    while keep(found.database, found.config):
-        pass
-    return shown
-
-
-def made(evening: Evening, name: str, *, compare: bool = True) -> tuple[list[Sheet], Wording]:
-    """The sheets of a report of the evening, and English words for them."""
-    found, day = services_of(evening.app), parse_date(DATE)
-    asked = Asked(Range(day, day), compare=compare)
-
-    def read(session: object) -> tuple[list[Sheet], Wording]:
-        sheets = sheets_of(session, found.config, name, asked, evening.now)  # type: ignore[arg-type]
-        return sheets, read_wording(session, found.catalog, "en")  # type: ignore[arg-type]
-
-    return found.database.read(read)
+    return counted_up(shown)
 
 
 def test_every_report_says_all_that_a_reader_needs(counted: Evening, looking: FlaskClient) -> None:

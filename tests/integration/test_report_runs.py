@@ -66,6 +66,33 @@ def test_a_day_is_sent_once_after_it_is_over(bureau: Bureau) -> None:
     ]
 
 
+@ON_ONE
+def test_a_schedule_may_be_of_one_booth_and_one_lot(bureau: Bureau) -> None:
+    bureau.add(booth="herrera", lot="lote-sur")
+    bureau.now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    assert bureau.work() == 1
+    mail = bureau.mailer.taken[0]
+    assert "Plaza Herrera · Lote Sur" in mail.subject
+    assert "Solo Plaza Herrera, Lote Sur" in mail.text
+    attached = mail.attachments[0]
+    assert attached.name == "volume_2026-11-21_2026-11-21_herrera_lote-sur.xlsx"
+    about = openpyxl.load_workbook(io.BytesIO(attached.content)).worksheets[0]
+    assert any("Plaza Herrera, Lote Sur" in str(cell.value) for row in about for cell in row)
+
+
+@ON_ONE
+@pytest.mark.parametrize(
+    ("booth", "lot", "code"),
+    [("lote-sur", "", "bad_choice"), ("", "herrera", "bad_choice"), ("x", "", "unknown_place")],
+)
+def test_a_schedule_of_a_place_that_is_no_such_place_is_none(
+    bureau: Bureau, booth: str, lot: str, code: str
+) -> None:
+    with pytest.raises(Refusal, match=code):
+        bureau.add(booth=booth, lot=lot)
+    assert bureau.office.database.read(lambda s: s.scalars(select(ReportScheduleRow)).all()) == []
+
+
 def test_after_an_outage_every_period_comes_once_in_order(bureau: Bureau) -> None:
     bureau.add()
     bureau.add(span="last_week")

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from schemas import events
 from schemas.district import AUDITOR
+from schemas.hours import Hours
 from schemas.problems import Refusal
 from server import clock
 from server.config import Config
@@ -28,6 +29,7 @@ from server.dispatch.what_if_player import WhatIfPlayer
 from server.models import (
     ClosureRow,
     PersonRow,
+    PlaceRow,
     ShiftFigureRow,
     WhatIfRow,
     WorkFigureRow,
@@ -113,6 +115,19 @@ def test_a_night_is_told_as_it_was_recorded(shown: Evening) -> None:
     assert isinstance(scenario.arrivals, Recorded)
     assert scenario.starts_at == EVENING
     assert scenario.travel["herrera", "lote-norte"].drive_s > 0
+
+
+def test_a_night_has_the_hours_and_the_staging_of_its_places(evening: Evening) -> None:
+    def tell(session: Session) -> None:
+        lot = session.get_one(PlaceRow, "lote-sur")
+        lot.hours = (Hours((4, 5), "18:00", "02:00"),)
+        session.get_one(PlaceRow, "herrera").staging_spaces = 3
+
+    evening.database.write(tell)
+    scenario = scenario_of(json.loads(json.dumps(night_of(evening))))
+    assert scenario.places["lote-sur"].hours == (Hours((4, 5), "18:00", "02:00"),)
+    assert scenario.places["herrera"].staging_spaces == 3
+    assert str(scenario.zone) == "America/Panama"
 
 
 def test_a_night_knows_shifts_closures_cars_of_before_and_weeks_before(evening: Evening) -> None:
@@ -291,6 +306,8 @@ def test_a_manager_asks_and_reads_the_answer(evening: Evening, day_after: FlaskC
         ({**FORM, "night": "x"}, 422),
         ({**FORM, "more": "-1"}, 422),
         ({**FORM, "kind": "booth", "near": "nowhere", "share_percent": "50"}, 422),
+        ({**FORM, "kind": "staging", "spaces": "4", "place_id": "lote-sur"}, 422),
+        ({**FORM, "kind": "staging"}, 422),
         ({**FORM, "kind": "closed", "from_place_id": "herrera", "to_place_id": "herrera"}, 422),
         ({}, 422),
     ],

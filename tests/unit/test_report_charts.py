@@ -12,9 +12,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from server.reports.chart import NARROW_PX, WIDE_PX, Picture, describe, draw
-from server.reports.chart_axis import axis_for
-from server.reports.chart_canvas import COLOURS, text_px
+from server.reports.charts.axis import axis_for
+from server.reports.charts.canvas import COLOURS, text_px
+from server.reports.charts.picture import NARROW_PX, WIDE_PX, Picture, describe, draw
 from server.reports.sheet import COUNT, PERCENT, SECONDS, Sheet
 from tests.made_sheets import DAY, PLACES, by_day, by_hour, by_place, every_kind, grid, wording
 

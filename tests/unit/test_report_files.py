@@ -13,9 +13,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from server.manager.day_csv import written
+from server.manager.csv_file import written
 from server.manager.sheet_csv import rows_of
-from server.reports.chart_data import column_at
+from server.reports.charts.data import column_at
 from server.reports.sheet import HOUR, SECONDS, Cell, Sheet
 from server.reports.shown import Shown
 from server.reports.wording import Wording, figure
@@ -27,7 +27,7 @@ WORDS = wording()
 
 def read_csv(sheet: Sheet) -> list[list[str]]:
     """The rows of a sheet's CSV, as a spreadsheet reads them."""
-    content = b"".join(written(rows_of(sheet, WORDS)))
+    content = b"".join(written(rows_of(sheet.columns, sheet.rows, WORDS)))
     assert content.startswith(b"\xef\xbb\xbf")
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
 

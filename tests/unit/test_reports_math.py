@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.problems import Refusal
-from server.manager.day_csv import harmless, written
+from server.manager.csv_file import harmless, written
 from server.reports.day import Day, day_at, day_of, parse_date
 from server.reports.figures import Share, concerns, count
 from server.reports.quantile import MEDIAN, NINETIETH, nearest_rank

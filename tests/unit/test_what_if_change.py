@@ -44,6 +44,8 @@ def test_every_made_night_takes_every_kind_of_change(name: str) -> None:
         {"kind": "closed", "from_place_id": "herrera", "to_place_id": "terraplen"},
         {"kind": "closed", "from_place_id": "terraplen"},
         {"kind": "booth", "near": "bolivar", "kerb_spaces": 3, "share_percent": 50},
+        {"kind": "staging", "spaces": 4},
+        {"kind": "staging", "spaces": 0, "place_id": "herrera"},
     ):
         scenario_of(changed(content, read_change(change)))
 
@@ -69,6 +71,30 @@ def test_a_closed_street_is_closed_both_ways() -> None:
         ("herrera", "terraplen"),
         ("terraplen", "herrera"),
     }
+
+
+def test_cars_are_staged_at_each_booth_or_at_one() -> None:
+    def spaces(**change: Any) -> dict[str, int]:
+        made = changed(night(), read_change({"kind": "staging", **change}))
+        places = scenario_of(made).places.values()
+        return {place.id: place.staging_spaces for place in places if place.staging_spaces}
+
+    everywhere = spaces(spaces=4)
+    assert len(everywhere) > 2
+    assert set(everywhere.values()) == {4}
+    assert spaces(spaces=6, place_id="herrera").items() >= {"herrera": 6}.items()
+    assert spaces(spaces=0) == {}
+
+
+def test_a_lot_takes_cars_by_its_hours_in_a_played_night_too() -> None:
+    content = night()
+    places = content["district"]["places"]
+    lots = [place for place in places if place["kind"] == "lot"]
+    lots[0]["hours"] = [{"weekdays": [*range(7)], "from_time": "18:00", "until_time": "22:00"}]
+    scenario = scenario_of(content)
+    evening, late = (datetime(2026, 11, 20, hour, 30, tzinfo=scenario.zone) for hour in (19, 23))
+    assert set(scenario.open_lots(evening)) == set(scenario.lots)
+    assert set(scenario.lots) - set(scenario.open_lots(late)) == {lots[0]["id"]}
 
 
 def test_a_new_booth_takes_its_share_of_recorded_cars() -> None:
@@ -103,6 +129,8 @@ def test_a_new_booth_takes_its_share_of_cars_to_come(kind: str) -> None:
         {"kind": "runners", "more": 50},
         {"kind": "rule", "rule": "sleep"},
         {"kind": "closed"},
+        {"kind": "staging"},
+        {"kind": "staging", "spaces": 51},
         {"kind": "booth", "near": "herrera", "kerb_spaces": 0, "share_percent": 50},
         {"kind": "runners", "more": 1, "also": 1},
     ],
@@ -118,6 +146,7 @@ def test_a_change_that_makes_no_sense_is_refused(document: dict[str, Any]) -> No
         {"kind": "closed", "from_place_id": "nowhere"},
         {"kind": "closed", "from_place_id": "herrera", "to_place_id": "herrera"},
         {"kind": "booth", "near": "terraplen", "kerb_spaces": 3, "share_percent": 50},
+        {"kind": "staging", "spaces": 4, "place_id": "terraplen"},
     ],
 )
 def test_a_change_of_what_is_not_there_is_refused(change: dict[str, Any]) -> None:

@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from server import clock
 from server.administration import closures
-from server.administration.record import act_of
 from server.app import services
 from server.manager import admin_form
-from server.manager.admin_form import Draft, attempt, fresh, sent
+from server.manager.admin_deed import do, submit
+from server.manager.admin_form import Draft, fresh, sent
 from server.manager.admin_words import days_in_words, in_words
-from server.manager.blueprint import blueprint, person, viewer
+from server.manager.blueprint import blueprint, viewer
 from server.models import ClosureRow
 from server.permissions import Permission, needs
 
@@ -52,14 +52,8 @@ def new_closure() -> AnyResponse:
 @needs(Permission.CLOSURES)
 def add_closure() -> AnyResponse:
     """Make it; whoever plans obeys from now on."""
-    found, now, by = services(), clock.now(), person().id
-    draft = sent(request.form, _typed())
-
-    def work() -> None:
-        act = act_of(by, draft.reason, now)
-        found.database.write(lambda session: closures.add(session, found.config, draft.values, act))
-
-    again = attempt(draft, work)
+    config, draft = services().config, sent(request.form, _typed())
+    again = submit(draft, lambda session, act: closures.add(session, config, draft.values, act))
     if again is not None:
         return _form(None, again)
     return redirect(url_for("manager.admin_closures", said="changed"), 303)
@@ -77,19 +71,15 @@ def edit_closure(closure_id: str) -> AnyResponse:
 @needs(Permission.CLOSURES)
 def save_closure(closure_id: str) -> AnyResponse:
     """Change it."""
-    found, now, by = services(), clock.now(), person().id
+    found = services()
     row = found.database.read(lambda session: closures.get(session, closure_id))
     draft = sent(request.form, _typed())
-
-    def work() -> None:
-        act = act_of(by, draft.reason, now)
-        found.database.write(
-            lambda session: closures.save(
-                session, found.config, closure_id, draft.values, draft.edition, act
-            )
-        )
-
-    again = attempt(draft, work)
+    again = submit(
+        draft,
+        lambda session, act: closures.save(
+            session, found.config, closure_id, draft.values, draft.edition, act
+        ),
+    )
     if again is not None:
         return _form(row, again)
     return redirect(url_for("manager.edit_closure", closure_id=closure_id, said="changed"), 303)
@@ -99,12 +89,10 @@ def save_closure(closure_id: str) -> AnyResponse:
 @needs(Permission.CLOSURES)
 def archive_closure(closure_id: str) -> AnyResponse:
     """Open the way again (`action` archive), or bring the closure back (restore)."""
-    found, now = services(), clock.now()
-    act = act_of(person().id, request.form.get("reason", ""), now)
-    is_active = request.form.get("action") != "archive"
-    found.database.write(
-        lambda session: closures.set_active(
-            session, found.config, closure_id, act, is_active=is_active
+    config, is_active = services().config, request.form.get("action") != "archive"
+    do(
+        lambda session, act: closures.set_active(
+            session, config, closure_id, act, is_active=is_active
         )
     )
     return redirect(url_for("manager.admin_closures", said="changed"), 303)

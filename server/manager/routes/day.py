@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from flask import Response, redirect, render_template, request, url_for
@@ -15,7 +16,8 @@ from server.day_roots import public_key, root_on
 from server.dispatch import planner_state
 from server.district import get_place
 from server.manager.blueprint import blueprint, may_see, person, viewer
-from server.manager.day_csv import rows_of, written
+from server.manager.csv_file import written
+from server.manager.day_csv import rows_of
 from server.masking import masked_plate
 from server.permissions import Permission, needs
 from server.reports.card_alarms import card_alarms
@@ -25,8 +27,9 @@ from server.reports.driver_reports import driver_reports
 from server.reports.forks import forks
 from server.reports.held_visits import held_visits
 from server.reports.map_view import landmarks_around, map_view
-from server.reports.message_lines import unknown_messages
+from server.reports.message_lines import count_unknown, unknown_messages
 from server.reports.open_visits import open_visits
+from server.reports.seen_keys import SeenKey, seen_keys
 from server.reports.today_now import DistrictNow, district_now
 from server.reports.visit_lines import VisitLine
 
@@ -82,9 +85,11 @@ def _values() -> dict[str, object]:
             "late_visits": [visit for visit in opened if visit.is_late],
             "present": district_now(session, config, report.stations, now) if is_today else None,
             "held": held_visits(session),
-            "unknown": unknown_messages(session),
+            "unknown": unknown_messages(session, config.page_rows),
+            "unknown_count": count_unknown(session),
             "card_alarms": card_alarms(session),
             "driver_reports": driver_reports(session, config, now),
+            "seen_keys": _still_there(seen_keys(session, config.page_rows)),
             "root": root_on(session, chosen.date),
             "forks": forks(session),
             "planner_lost": planner_state.lost(session),
@@ -102,6 +107,10 @@ def _values() -> dict[str, object]:
         "map": _map(values["present"]),
         "ledger_key": public_key(found.key),
     }
+
+
+def _still_there(keys: Iterable[SeenKey]) -> list[SeenKey]:
+    return [key for key in keys if key.later_id is None]
 
 
 def _map(present: object) -> dict[str, object] | None:

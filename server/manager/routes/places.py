@@ -14,13 +14,14 @@ from schemas.hours import is_open_at
 from schemas.problems import Refusal
 from server import clock
 from server.administration import places
-from server.administration.record import act_of
+from server.administration.record import Act
 from server.app import services
 from server.district import get_place
 from server.manager import admin_form
-from server.manager.admin_form import Draft, attempt, fresh, sent
+from server.manager.admin_deed import do, submit
+from server.manager.admin_form import Draft, fresh, sent
 from server.manager.admin_words import hours_in_words, in_words
-from server.manager.blueprint import blueprint, person, viewer
+from server.manager.blueprint import blueprint, viewer
 from server.models import PlaceRow
 from server.permissions import Permission, needs
 
@@ -31,6 +32,7 @@ _NEW: dict[str, Any] = {
     "y_m": 0,
     "hooks": 0,
     "kerb_spaces": 0,
+    "staging_spaces": 0,
     "stalls": 0,
     "is_open": True,
     "hours": [],
@@ -68,16 +70,9 @@ def new_place() -> AnyResponse:
 @needs(Permission.PLACES)
 def add_place() -> AnyResponse:
     """Make it."""
-    found, now, by = services(), clock.now(), person().id
+    config = services().config
     kind, draft = _kind(request.form.get("kind", "")), sent(request.form, _typed())
-
-    def work() -> str:
-        act = act_of(by, draft.reason, now)
-        return found.database.write(
-            lambda session: places.add(session, found.config, kind, draft.values, act)
-        )
-
-    again = attempt(draft, work)
+    again = submit(draft, lambda session, act: places.add(session, config, kind, draft.values, act))
     if again is not None:
         return _form(None, kind, again)
     return redirect(url_for("manager.admin_places", said="changed"), 303)
@@ -95,19 +90,15 @@ def edit_place(place_id: str) -> AnyResponse:
 @needs(Permission.PLACES)
 def save_place(place_id: str) -> AnyResponse:
     """Change it."""
-    found, now, by = services(), clock.now(), person().id
+    found = services()
     row = found.database.read(lambda session: get_place(session, place_id))
     draft = sent(request.form, _typed())
-
-    def work() -> None:
-        act = act_of(by, draft.reason, now)
-        found.database.write(
-            lambda session: places.save(
-                session, found.config, place_id, draft.values, draft.edition, act
-            )
-        )
-
-    again = attempt(draft, work)
+    again = submit(
+        draft,
+        lambda session, act: places.save(
+            session, found.config, place_id, draft.values, draft.edition, act
+        ),
+    )
     if again is not None:
         return _form(row, row.kind, again)
     return redirect(url_for("manager.edit_place", place_id=place_id, said="changed"), 303)
@@ -117,17 +108,15 @@ def save_place(place_id: str) -> AnyResponse:
 @needs(Permission.PLACES)
 def archive_place(place_id: str) -> AnyResponse:
     """Take it out of use (`action` archive) or bring it back (restore)."""
-    found, now = services(), clock.now()
-    act = act_of(person().id, request.form.get("reason", ""), now)
-    is_over = request.form.get("action") == "archive"
+    config, is_over = services().config, request.form.get("action") == "archive"
 
-    def work(session: Session) -> None:
+    def work(session: Session, act: Act) -> None:
         if is_over:
-            places.archive(session, found.config, place_id, act)
+            places.archive(session, config, place_id, act)
         else:
             places.restore(session, place_id, act)
 
-    found.database.write(work)
+    do(work)
     return redirect(url_for("manager.admin_places", said="changed"), 303)
 
 
@@ -139,7 +128,7 @@ def _kind(kind: str) -> str:
 
 def _typed() -> dict[str, Any]:
     form = request.form
-    numbers = ("x_m", "y_m", "hooks", "kerb_spaces", "stalls")
+    numbers = ("x_m", "y_m", "hooks", "kerb_spaces", "staging_spaces", "stalls")
     return {
         "name": admin_form.text(form, "name"),
         "letter": admin_form.text(form, "letter").upper(),

@@ -12,7 +12,7 @@ from server.manager.report_request import asked_for, quick_choices, today_of
 from server.permissions import Permission, needs
 from server.reports.asked import Asked
 from server.reports.catalogue import REPORTS
-from server.reports.chart import draw
+from server.reports.charts.picture import draw
 from server.reports.print_pdf import has_pdf
 from server.reports.shown import Shown, shown
 from server.reports.wording import read_wording

@@ -21,7 +21,7 @@ from server.reports.catalogue import REPORTS
 from server.reports.wording import read_wording
 from server.reports.workbook import MEDIA_TYPE
 
-_TYPED = ("report", "span", "hour", "language", "recipients", "reason")
+_TYPED = ("report", "booth", "lot", "span", "hour", "language", "recipients", "reason")
 _FAILED = (report_runs.UNKNOWN, report_runs.REFUSED)
 
 
@@ -37,8 +37,10 @@ def _report_alarms() -> dict[str, object]:
 @blueprint.get("/reports/schedules")
 @needs(Permission.EXPORT)
 def schedules() -> str:
-    """All schedules with their latest runs, and the form for a new one."""
-    return _page({"hour": "7", "language": viewer().language}, "")
+    """All schedules with their latest runs, and the form for a new one: of the report, booth and
+    lot that the address names."""
+    asked = {name: request.args.get(name, "") for name in ("report", "booth", "lot")}
+    return _page({**asked, "hour": "7", "language": viewer().language}, "")
 
 
 @blueprint.post("/reports/schedules")
@@ -54,6 +56,8 @@ def add_schedule() -> AnyResponse:
         language=form.get("language", ""),
         recipients=form.get("recipients", ""),
         reason=form.get("reason", ""),
+        booth_id=form.get("booth", ""),
+        lot_id=form.get("lot", ""),
     )
     try:
         found.database.write(

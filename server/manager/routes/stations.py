@@ -46,16 +46,16 @@ def no_station_code() -> AnyResponse:
 @blueprint.post("/stations/code")
 @needs(Permission.STATIONS)
 def make_station_code() -> AnyResponse:
-    """Make a code for a station, new or known, and show it this once: no address leads to it."""
-    found, now, actor, form = services(), clock.now(), person().id, request.form
+    """Make a code for a station, new or known, for a reason, and show it this once: no address
+    leads to it."""
+    found, now, form = services(), clock.now(), request.form
     station_id, place_id = form.get("station", "").strip(), form.get("place", "")
+    act = Act(person().id, keeping.check_reason(form.get("reason", "")), now)
 
     def work(session: Session) -> NewCode:
-        made = make_code(session, found.config, found.key, station_id, place_id, actor, now)
+        made = make_code(session, found.config, found.key, station_id, place_id, act.by, now)
         subject = Subject(record.STATION, station_id, station_id)
-        record.note(
-            session, Act(actor, "", now), subject, record.ENROLLED, None, {"place_id": place_id}
-        )
+        record.note(session, act, subject, record.ENROLLED, None, {"place_id": place_id})
         return made
 
     return Response(_page(found.database.write(work)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from flask import Response, redirect, render_template, request, url_for
 from sqlalchemy import select
@@ -17,13 +16,14 @@ from server.administration.record import Act, Subject
 from server.app import services
 from server.enrolment import Entry, Fault, NotEnrolled
 from server.manager.blueprint import blueprint, person, safe_path, viewer
-from server.manager.day_csv import written
+from server.manager.csv_file import written
 from server.manager.tag_csv import rows_of
 from server.models import PersonRow, TagRow
 from server.permissions import Permission, needs
 from server.reports.tag_lines import TagFilter, count_tags, tag_counts, tag_lines
+from server.stations import check_reason
 
-_TYPED = ("kind", "label", "tag", "person", "lines")
+_TYPED = ("kind", "label", "tag", "person", "lines", "reason")
 
 
 @blueprint.get("/tags")
@@ -49,11 +49,12 @@ def tags_csv() -> Response:
 @blueprint.post("/tags/enrol")
 @needs(Permission.TAGS)
 def enrol_tags() -> AnyResponse:
-    """Enrol one tag, or every line of a list: all of them or none."""
-    found, now, actor = services(), clock.now(), person().id
+    """Enrol one tag, or every line of a list, for a reason: all of them or none."""
+    found = services()
+    act = Act(person().id, check_reason(request.form.get("reason", "")), clock.now())
     try:
         entries = _entries(found.config.events_per_batch_max)
-        found.database.write(lambda session: _enrol(session, entries, actor, now))
+        found.database.write(lambda session: _enrol(session, entries, act))
     except NotEnrolled as refused:
         typed = {name: request.form.get(name, "") for name in _TYPED}
         return Response(_page(typed, refused.faults), 422)
@@ -83,14 +84,14 @@ def mark_tag() -> AnyResponse:
     return redirect(f"{path}{'&' if '?' in path else '?'}said=marked", 303)
 
 
-def _enrol(session: Session, entries: Sequence[Entry], actor: str, now: datetime) -> None:
-    enrolment.enrol(session, entries, actor, now)
+def _enrol(session: Session, entries: Sequence[Entry], act: Act) -> None:
+    enrolment.enrol(session, entries, act.by, act.now)
     # By their labels: what a tag says of itself opens doors.
     labels = [entry.label for entry in entries]
     name = labels[0] if len(labels) == 1 else f"{labels[0]} … {labels[-1]} ({len(labels)})"
     subject = Subject(record.TAG, labels[0], name)
     after = {"kind": entries[0].kind, "label": labels}
-    record.note(session, Act(actor, "", now), subject, record.ENROLLED, None, after)
+    record.note(session, act, subject, record.ENROLLED, None, after)
 
 
 def _entries(limit: int) -> list[Entry]:

@@ -12,11 +12,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from schemas.catalog import LANGUAGES
 from server import clock
 from server.administration import tariffs
-from server.administration.record import BadForm, act_of
+from server.administration.record import BadForm
 from server.app import services
 from server.manager import admin_form
-from server.manager.admin_form import Draft, attempt, fresh, sent
-from server.manager.blueprint import blueprint, person, viewer
+from server.manager.admin_deed import do, submit
+from server.manager.admin_form import Draft, fresh, sent
+from server.manager.blueprint import blueprint, viewer
 from server.models import TariffRow
 from server.permissions import Permission, needs
 from server.tariff import money, tariff_of
@@ -69,20 +70,17 @@ def new_tariff() -> AnyResponse:
 @needs(Permission.TARIFFS)
 def add_tariff() -> AnyResponse:
     """Make it; or (`action` propose) fill in the wording that these prices need."""
-    found, now, by = services(), clock.now(), person().id
     draft = sent(request.form, _typed())
     if request.form.get("action") == "propose":
         wording = proposed(draft.values)
         return _form(Draft({**draft.values, **wording}, reason=draft.reason))
 
-    def work() -> None:
-        act = act_of(by, draft.reason, now)
-        typed = draft.values["valid_from"]
-        found.database.write(
-            lambda session: tariffs.add(session, draft.values, _instant(typed), act)
-        )
-
-    again = attempt(draft, work)
+    again = submit(
+        draft,
+        lambda session, act: tariffs.add(
+            session, draft.values, _instant(draft.values["valid_from"]), act
+        ),
+    )
     if again is not None:
         return _form(again)
     return redirect(url_for("manager.admin_tariffs", said="changed"), 303)
@@ -92,8 +90,7 @@ def add_tariff() -> AnyResponse:
 @needs(Permission.TARIFFS)
 def withdraw_tariff(tariff_id: str) -> AnyResponse:
     """Take back a version that has not begun."""
-    act = act_of(person().id, request.form.get("reason", ""), clock.now())
-    services().database.write(lambda session: tariffs.withdraw(session, tariff_id, act))
+    do(lambda session, act: tariffs.withdraw(session, tariff_id, act))
     return redirect(url_for("manager.admin_tariffs", said="changed"), 303)
 
 

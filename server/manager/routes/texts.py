@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.catalog import LANGUAGES
-from server import clock
 from server.administration import texts
-from server.administration.record import act_of
 from server.app import services
-from server.manager.admin_form import Draft, attempt, fresh, sent
-from server.manager.blueprint import blueprint, person
+from server.manager.admin_deed import submit
+from server.manager.admin_form import Draft, fresh, sent
+from server.manager.blueprint import blueprint
 from server.outbox import TEMPLATES
 from server.permissions import Permission, needs
 from server.sms.text import ONE_PART
@@ -63,27 +62,23 @@ def edit_text(template: str, language: str) -> AnyResponse:
 @needs(Permission.TEXTS)
 def save_text(template: str, language: str) -> AnyResponse:
     """Change it; or (`action` default) go back to the program's own."""
-    found, now, by = services(), clock.now(), person().id
+    found = services()
     texts.check_known(template, language)
     typed = " ".join(request.form.get("text", "").split())
     draft = sent(request.form, texts.values_of(typed))
     is_default = request.form.get("action") == "default"
-
-    def work() -> None:
-        act = act_of(by, draft.reason, now)
-        found.database.write(
-            lambda session: texts.save(
-                session,
-                found.config,
-                found.catalog,
-                (template, language),
-                None if is_default else typed,
-                draft.edition,
-                act,
-            )
-        )
-
-    again = attempt(draft, work)
+    again = submit(
+        draft,
+        lambda session, act: texts.save(
+            session,
+            found.config,
+            found.catalog,
+            (template, language),
+            None if is_default else typed,
+            draft.edition,
+            act,
+        ),
+    )
     if again is not None:
         return _form(template, language, again)
     return redirect(url_for("manager.admin_texts", said="changed"), 303)

@@ -19,7 +19,15 @@ from server.app import services
 from server.dispatch import what_if_jobs
 from server.dispatch.scenario_file import SCENARIOS, content_of
 from server.dispatch.what_if_answer import differences
-from server.dispatch.what_if_change import CLOSED, NEW_BOOTH, RULES, RUNNERS, places_of, read_change
+from server.dispatch.what_if_change import (
+    CLOSED,
+    NEW_BOOTH,
+    RULES,
+    RUNNERS,
+    STAGING,
+    places_of,
+    read_change,
+)
 from server.dispatch.what_if_night import past_night
 from server.manager.blueprint import blueprint, person, viewer
 from server.models import PersonRow, WhatIfRow
@@ -155,6 +163,9 @@ def _change(form: Mapping[str, str]) -> dict[str, Any]:
         document["to_place_id"] = form.get("to_place_id") or None
     elif kind == NEW_BOOTH:
         document |= {name: form.get(name, "") for name in ("near", "kerb_spaces", "share_percent")}
+    elif kind == STAGING:
+        document["place_id"] = form.get("place_id") or None
+        document["spaces"] = form.get("spaces", "")
     else:
         document["rule"] = form.get("rule", "")
     return read_change(document)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from server.reports.chart_canvas import INK, PAPER, Canvas, text_px
-from server.reports.chart_data import as_number, column_at, label_of
+from server.reports.charts.canvas import INK, PAPER, Canvas, text_px
+from server.reports.charts.data import as_number, column_at, label_of
 from server.reports.sheet import PERCENT, Cell, Sheet
 from server.reports.wording import Wording
 

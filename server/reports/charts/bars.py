@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from server.reports.chart_axis import axis_for
-from server.reports.chart_canvas import INK, Canvas, text_px
-from server.reports.chart_data import ChartData
-from server.reports.chart_frame import draw_legend, framed, legend_height
+from server.reports.charts.axis import axis_for
+from server.reports.charts.canvas import INK, Canvas, text_px
+from server.reports.charts.data import ChartData
+from server.reports.charts.frame import draw_legend, framed, legend_height
 
 _NAME_PX = 18
 _BAR_PX = 16

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from server.reports.chart_canvas import Canvas
-from server.reports.chart_data import ChartData, Series
-from server.reports.chart_frame import framed
+from server.reports.charts.canvas import Canvas
+from server.reports.charts.data import ChartData, Series
+from server.reports.charts.frame import framed
 
 # Where the points stand closer than this, only some of them get a mark.
 _MARK_PX = 14

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.reports.chart_axis import Axis, axis_for
-from server.reports.chart_canvas import INK, Canvas, text_px
-from server.reports.chart_data import ChartData
+from server.reports.charts.axis import Axis, axis_for
+from server.reports.charts.canvas import INK, Canvas, text_px
+from server.reports.charts.data import ChartData
 
 _PLOT_PX = 220
 _LEGEND_ROW_PX = 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.reports.chart_bars import lying_bars, standing_bars
-from server.reports.chart_canvas import Canvas
-from server.reports.chart_data import ChartData, as_number, chart_data, column_at
-from server.reports.chart_heat import heat
-from server.reports.chart_lines import lines
+from server.reports.charts.bars import lying_bars, standing_bars
+from server.reports.charts.canvas import Canvas
+from server.reports.charts.data import ChartData, as_number, chart_data, column_at
+from server.reports.charts.heat import heat
+from server.reports.charts.lines import lines
 from server.reports.sheet import HEAT, LINES, STACKED, Sheet
 from server.reports.wording import Wording
 
