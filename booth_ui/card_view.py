@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from booth_ui.viewer import Viewer
 from reader_agent.card import Card
+from reader_agent.closed_ways import Shut
 from reader_agent.disputes import FactLine
 from schemas import events, states
 from schemas.district import Place
 
 WHYS = frozenset(
-    {"nearest_free", "first_back", "on_the_way", "booked", "after_closure", "after_break"}
+    {
+        *("nearest_free", "first_back", "on_the_way", "booked", "after_closure", "after_break"),
+        "staged",
+    }
 )
 """What a newer cloud may say beside is passed over."""
 URGENT, HELD, GOOD, MOVING, CALM = "late", "held", "good", "moving", "calm"
@@ -122,20 +126,38 @@ def why_words(card: Card, viewer: Viewer) -> str | None:
     return viewer.t(f"why.{card.why}", place=card.why_place_name or card.place_name)
 
 
+def shut_words(shut: Sequence[Shut], viewer: Viewer) -> str:
+    """What is shut for cars and until when, in one line; empty where nothing is."""
+    parts = [
+        viewer.t("queue.shut_one", name=each.name, time=viewer.time(each.until_at)) for each in shut
+    ]
+    return viewer.t("queue.shut", what=" · ".join(parts)) if parts else ""
+
+
 def promised_at(card: Card) -> datetime | None:
     """The time that the driver counts on: the end of the promise, else what was asked for."""
     return card.ready_by or card.wanted_at
 
 
 def booth_sections(cards: Iterable[Card], viewer: Viewer, here: Place | None) -> list[Section]:
-    """A booth's queue: asked-for cars by promised time, then those waiting at the kerb."""
+    """A booth's queue: asked-for cars by promised time, those waiting at the kerb, then those
+    that are brought near before anybody asks."""
     asked: list[Card] = []
     kerb: list[Card] = []
+    staged: list[Card] = []
     for card in cards:
-        is_kerb = card.car == states.AT_BOOTH and card.request_booth_id is None
-        (kerb if is_kerb else asked).append(card)
+        if card.request_booth_id is not None:
+            asked.append(card)
+        elif card.car in (states.PARKED, states.TO_LOT):
+            staged.append(card)
+        else:
+            (kerb if card.car == states.AT_BOOTH else asked).append(card)
     return _filled(
-        [("queue.asked", sorted(asked, key=_urgency)), ("queue.kerb", sorted(kerb, key=_age))],
+        [
+            ("queue.asked", sorted(asked, key=_urgency)),
+            ("queue.kerb", sorted(kerb, key=_age)),
+            ("queue.staged", sorted(staged, key=_age)),
+        ],
         viewer,
         here,
     )

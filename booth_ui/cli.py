@@ -9,7 +9,9 @@ import click
 from reader_agent.doctor_command import doctor
 from reader_agent.emulate_command import emulate
 from reader_agent.enroll_command import enroll, rotate_key
+from reader_agent.installation.install_command import install
 from reader_agent.read_command import read
+from reader_agent.releases.commands import release, update
 from reader_agent.station_key import key
 from reader_agent.sun_command import sun
 
@@ -41,6 +43,9 @@ main.add_command(enroll)
 main.add_command(rotate_key)
 main.add_command(doctor)
 main.add_command(sun)
+main.add_command(install)
+main.add_command(update)
+main.add_command(release)
 
 if __name__ == "__main__":
     main()

@@ -19,12 +19,18 @@ FORM_LIMIT_BYTES = 8 * 1024
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; object-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
     ),
     # Not no-referrer: that would blank the Origin of our own forms.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    # The booth takes pictures of cars.
+    "Permissions-Policy": (
+        "camera=(self), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), "
+        "usb=()"
+    ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

@@ -40,7 +40,7 @@ def show(template: str, /, *, refusal: Refusal | None = None, **values: object) 
         # The form is shown again under its own address: nothing to push.
         response.headers["HX-Push-Url"] = "false"
     if SAID_COOKIE in request.cookies:
-        response.delete_cookie(SAID_COOKIE)
+        response.delete_cookie(SAID_COOKIE, httponly=True, samesite="Strict")
     return response
 
 
@@ -83,6 +83,9 @@ def problem_words(refusal: Refusal) -> str:
     """What happened and what to do, without the code."""
     if refusal.code == "tag_in_use" and (ticket := refusal.context.get("ticket")):
         return viewer().t("problem.tag_in_use_by", code=ticket)
+    seconds = refusal.context.get("seconds")
+    if refusal.code == "pin_locked" and isinstance(seconds, int) and seconds > 60:
+        return viewer().t("problem.pin_locked_min", minutes=-(-seconds // 60))
     left = refusal.context.get("left")
     if refusal.code in _COUNTED and left is not None:
         return viewer().t(_COUNTED[refusal.code], left=left)

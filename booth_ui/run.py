@@ -33,6 +33,7 @@ from reader_agent.drivers.readers import open_reader
 from reader_agent.photo_upload import photo_upload_of
 from reader_agent.practice import Practice
 from reader_agent.presence import Arrival
+from reader_agent.sign_in.pin_upload import pin_upload_of
 from reader_agent.station import Station
 from reader_agent.station_db import StationDBError
 from reader_agent.station_key import KeyRing, StationKeyError
@@ -117,6 +118,9 @@ def _running(config: Config) -> Iterator[_Watched]:
         photos = photo_upload_of(station, client, config, clock)
         photos.start()
         opened.callback(photos.stop, 1.0)
+        pins = pin_upload_of(station, client)
+        pins.start()
+        opened.callback(pins.stop, 0.2)
         # What was loaded stays: to look through all of it for garbage would hold up a tap.
         gc.freeze()
         _log.info("station.ready", place=config.place_id, role=config.role, screen=screen.url)
@@ -167,6 +171,8 @@ def _log_to_stderr() -> None:
     """`key=value` lines, which systemd's journal keeps and a person can search."""
     structlog.configure(
         processors=[
+            # The id of the round trip that a line is about; the cloud's lines have the same.
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["level", "event"]),

@@ -39,6 +39,7 @@ _PATHS = {
     "keys_check": "/keys/check",
     "shift": "/shift",
     "closing": "/shift/close",
+    "unlock": "/badge",
 }
 
 
@@ -71,13 +72,14 @@ def said(message: ScreenMessage, reader: Viewer, at: Station) -> dict[str, objec
     return {
         "visit": visit_id if mistake else "",
         "event": mistake.id if mistake else "",
-        "path": _path_of(message.url_screen, message.visit_id),
+        "path": path_of(message.url_screen, message.visit_id),
         "words": reader.t(message.key, **message.values) if message.key else "",
         "tone": message.tone or "",
     }
 
 
-def _path_of(screen: str | None, visit_id: str | None) -> str:
+def path_of(screen: str | None, visit_id: str | None) -> str:
+    """The address of a screen of the station; empty where it has none."""
     path = _PATHS.get(screen or "", "")
     if visit_id is None and "{" in path:
         return ""
@@ -113,7 +115,7 @@ def _stream(
     # What was said while nobody listened is lost: a page that has just come draws itself anew, and
     # goes where a tap has led meanwhile.
     shown = at.on_screen
-    led_to = {"focus": focus_of(at), "path": _path_of(shown.screen, shown.visit_id)}
+    led_to = {"focus": focus_of(at), "path": path_of(shown.screen, shown.visit_id)}
 
     def beat() -> dict[str, object]:
         return pulse_of(at, live) | {"news": news_of(at, reader)}

@@ -167,7 +167,10 @@ class Closing:
         doc = self._unfinished.get(_DOC)
         signed = doc.get("signed", []) if doc is not None else []
         person = self._mirror.roster.badge_owner(arrival.tag)
-        is_second = bool(signed) and person is not None and person.id not in signed
+        if person is None or not self._shift.is_badge_enough(person.id):
+            # The PIN is asked for, like anywhere else; then they sign by finger.
+            return False
+        is_second = bool(signed) and person.id not in signed
         return is_second and screen == SCREEN and arrival.confirmed
 
     def take(self, arrival: Arrival) -> TapOutcome:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from reader_agent.known_cars import TAIL
+from reader_agent.record_box import open_doc, seal_doc
 from reader_agent.station_db import StationDB, Transaction
 from schemas.photo import PhotoRef
 from schemas.reception import Damage, Reception
@@ -72,7 +72,7 @@ class DraftStore:
     def __init__(self, db: StationDB) -> None:
         self._db = db
         rows = db.rows("SELECT body FROM draft")
-        self._draft = _draft_of(rows[0]["body"]) if rows else None
+        self._draft = _draft_in(db, rows[0]["body"]) if rows else None
 
     def get(self) -> Draft | None:
         """The open draft."""
@@ -80,7 +80,7 @@ class DraftStore:
 
     def put(self, draft: Draft) -> Draft:
         """Keep `draft` in place of what was there. Raises `Refusal` when storage fails."""
-        body = json.dumps(asdict(draft), ensure_ascii=False)
+        body = seal_doc(self._db.box, _OWNER, asdict(draft))
         with self._db.transaction() as work:
             work.execute("INSERT OR REPLACE INTO draft VALUES (1, ?)", (body,))
         self._draft = draft
@@ -101,8 +101,15 @@ class DraftStore:
         self._draft = None
 
 
-def _draft_of(text: str) -> Draft:
-    body: dict[str, Any] = json.loads(text)
+def _draft_in(db: StationDB, stored: str) -> Draft | None:
+    try:
+        return _draft_of(open_doc(db.box, _OWNER, stored))
+    except ValueError:
+        # Another key: nobody can say any more what was typed.
+        return None
+
+
+def _draft_of(body: dict[str, Any]) -> Draft:
     # An agent of before noted less, one of later more than this one knows.
     known = {name: body[name] for name in body.keys() & _NAMES}
     known["photos"] = tuple(PhotoRef(**ref) for ref in body.get("photos", ()))
@@ -112,4 +119,5 @@ def _draft_of(text: str) -> Draft:
     return Draft(**known)
 
 
+_OWNER = "draft"
 _NAMES = frozenset(each.name for each in fields(Draft))

@@ -2,16 +2,20 @@
 
 The phone number and the salt are wiped once the cloud has the record (both, because a salt with
 a known plate would let anybody try all phone numbers against the digest in the chain). The plate
-stays while the visit is open: staff read it back at hand-over.
+stays while the visit is open: staff read it back at hand-over. All three are sealed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from reader_agent.record_box import open_text, seal_text
 from reader_agent.station_db import StationDB, Transaction
 from schemas.guest import Guest
+
+_SEALED = frozenset({"plate", "phone", "salt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,10 @@ class Guests:
                 guest.ref,
                 guest.visit_id,
                 seq,
-                guest.plate,
-                guest.phone,
+                self._sealed(guest.ref, guest.plate),
+                self._sealed(guest.ref, guest.phone),
                 int(guest.has_phone),
-                guest.salt,
+                self._sealed(guest.ref, guest.salt),
                 guest.phone_ref,
             ),
         )
@@ -51,12 +55,27 @@ class Guests:
             " WHERE seq BETWEEN ? AND ? AND salt IS NOT NULL ORDER BY seq",
             (first_seq, last_seq),
         )
-        return [Guest(**row).to_wire() for row in map(dict, rows)]
+        opened = [self._opened(dict(row)) for row in rows]
+        return [Guest(**row).to_wire() for row in opened if row["plate"] and row["salt"]]
 
     def known(self) -> dict[str, KnownGuest]:
         """Plate and phone flag of every visit received here that has not closed, by visit."""
-        rows = self._db.rows("SELECT visit_id, plate, has_phone FROM guest")
-        return {row["visit_id"]: KnownGuest(row["plate"], bool(row["has_phone"])) for row in rows}
+        rows = self._db.rows("SELECT ref, visit_id, plate, has_phone FROM guest")
+        opened = [self._opened(dict(row)) for row in rows]
+        return {
+            row["visit_id"]: KnownGuest(row["plate"] or "", bool(row["has_phone"]))
+            for row in opened
+        }
+
+    def _sealed(self, ref: str, text: str | None) -> str | None:
+        return None if text is None else seal_text(self._db.box, ref, text)
+
+    def _opened(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row in plain; None for what another key has sealed."""
+        for name in _SEALED & row.keys():
+            if row[name] is not None:
+                row[name] = open_text(self._db.box, row["ref"], row[name])
+        return row
 
     def wipe(self, work: Transaction, acked_seq: int) -> bool:
         """Wipe phone and salt of what the cloud has; what it refused keeps them. True if there

@@ -55,7 +55,17 @@ class Mirror:
         self._last_own_seq: dict[str, int] = {}
         self._own_guests = guests.known()
         self.on_drop: Callable[[Transaction, str, Fact], None] = lambda *_: None
+        self._on_pin: Callable[[Transaction, str, object], None] = lambda *_: None
         self._load()
+
+    def hear_pins(
+        self, tell: Callable[[Transaction, str, object], None], *, is_damaged: bool
+    ) -> None:
+        """Give `tell` what the cloud says of a person's PIN, which lies in no document here.
+        `is_damaged`: some of it was lost, so the cloud has to tell all of it once more."""
+        self._on_pin = tell
+        if is_damaged:
+            self.cursor = 0
 
     def visits(self) -> list[Visit]:
         """Every open visit."""
@@ -267,6 +277,8 @@ class Mirror:
         doc = roster.check(change["kind"], change["body"])
         self._store.put_doc(work, change["kind"], change["id"], doc)
         work.after_commit(partial(self.roster.put, change["kind"], doc))
+        if change["kind"] == sync.CHANGE_PERSON and "pin" in change["body"]:
+            self._on_pin(work, change["id"], change["body"]["pin"])
 
     def _add(self, facts: Iterable[Fact]) -> None:
         touched = set()

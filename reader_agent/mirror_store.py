@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from reader_agent.record_box import open_doc, seal_doc
 from reader_agent.station_db import StationDB, Transaction
 from reader_agent.tag_facts import TagFact
 from schemas.events import Event, restore_event
@@ -24,6 +25,8 @@ _NOT_READABLE = (ValueError, KeyError, TypeError)
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+_OF_PEOPLE = "visit"
+"""Kind of the documents in which there are plates, links and codes: they are sealed."""
 _OWN_TAG = "own_tag"
 """Kind of the documents that the cloud did not tell but will: see `tag_facts`."""
 
@@ -67,7 +70,8 @@ class MirrorStore:
 
     def put_doc(self, work: Transaction, kind: str, doc_id: str, doc: Mapping[str, Any]) -> None:
         """Store a document's whole new content (JSON-ready)."""
-        body = json.dumps(doc, ensure_ascii=False)
+        box = self._db.box if kind == _OF_PEOPLE else None
+        body = seal_doc(box, f"{kind}\n{doc_id}", doc)
         work.execute("INSERT OR REPLACE INTO mirror_doc VALUES (?, ?, ?)", (kind, doc_id, body))
 
     def drop_visits(self, work: Transaction, visit_ids: Iterable[str]) -> None:
@@ -101,7 +105,10 @@ class MirrorStore:
     def docs(self, kind: str, read: Callable[[dict[str, Any]], T]) -> Iterator[tuple[str, T]]:
         """Every stored document of a kind, as `read` makes it, with its id."""
         rows = self._db.rows("SELECT id, body FROM mirror_doc WHERE kind = ?", (kind,))
-        yield from self._readable(rows, lambda row: (row["id"], read(json.loads(row["body"]))))
+        yield from self._readable(rows, lambda row: (row["id"], read(self._opened(kind, row))))
+
+    def _opened(self, kind: str, row: Any) -> Any:
+        return open_doc(self._db.box, f"{kind}\n{row['id']}", row["body"])
 
     def _readable(self, rows: Iterable[Any], read: Callable[[Any], T]) -> Iterator[T]:
         for row in rows:

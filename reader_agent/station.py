@@ -40,7 +40,6 @@ from reader_agent.known_cars import KnownCars
 from reader_agent.mirror import Mirror
 from reader_agent.moves import drive_from
 from reader_agent.photo_desk import PhotoDesk
-from reader_agent.pins import Pins
 from reader_agent.presence import Arrival, Departure
 from reader_agent.proofs import Proof, Proofs
 from reader_agent.public_address import PublicAddress
@@ -49,6 +48,8 @@ from reader_agent.recorder import Recorder
 from reader_agent.screen_feed import REFRESH, ScreenFeed, ScreenMessage
 from reader_agent.shift import Shift
 from reader_agent.sightings import Sightings
+from reader_agent.sign_in.booth_sessions import BoothSessions
+from reader_agent.sign_in.pins import open_pins
 from reader_agent.station_db import OK, StationDB
 from reader_agent.status import StationStatus
 from reader_agent.sync import Sync
@@ -83,7 +84,7 @@ class Station:
         self._config = config
         self._clock = clock
         self._lock = threading.RLock()
-        self._db: StationDB = open_database(config.data_dir, clock)
+        self._db: StationDB = open_database(config.data_dir, clock, config.pin_key_file)
         self._cloud_time = CloudTime(self._db, clock)
         self._journal = Journal(self._db, clock)
         self._mirror = Mirror(self._db, self._journal.guests, self._journal.journal_id)
@@ -98,7 +99,9 @@ class Station:
         config, clock, db, limits = self._config, self._clock, self._db, self._config.limits
         self._recorder = Recorder(db, self._journal, self._mirror, self._cloud_time, self.place_id)
         unfinished, idle_s = Unfinished(db), limits.actor_idle_s
-        people = (self._recorder, self.roster, clock)
+        again_s = limits.pin_again_s
+        sessions = BoothSessions(self.roster, clock, asks_pin=config.asks_pin, idle_s=again_s)
+        people = (self._recorder, self.roster, clock, sessions)
         self._shift = Shift(db, *people, idle_s=idle_s, unfinished=unfinished)
         self._drafts = DraftStore(db)
         known = KnownCars(db, days=limits.known_car_days)
@@ -125,6 +128,8 @@ class Station:
                 hand_over=self._hand_over,
                 see_key=lambda tag: self.floor.unknown_keys.see(tag),
                 is_online=lambda: self.uplink.is_online,
+                has_pin=lambda person_id: self.pins.has_pin(person_id),
+                ask_pin=lambda person_id, badge: self.pins.ask(person_id, badge, self.on_screen),
             ),
             self.room,
             self._journal.latest,
@@ -137,7 +142,7 @@ class Station:
         )
         again = (self._lock, self._refresh)
         self.reception = ReceptionDesk(self._drafts, self._intake, self._shift, *again)
-        self.pins = Pins(db, self._mirror.roster, self._shift, clock, *again, limits)
+        self.pins = open_pins(config, db, self._mirror, self._shift, clock, *again, self.now)
         work = (self._mirror, self._recorder, self._shift, unfinished)
         self._hands = hands = Hands(*work, *again, self.place_id, self.now)
         self.tags = TagOffice(hands)
@@ -234,7 +239,7 @@ class Station:
 
     def _tell(self, outcome: TapOutcome) -> None:
         """What came of a tap, to every screen; one that was left meanwhile is not opened again."""
-        if outcome.key is not None:
+        if outcome.key is not None or outcome.screen is not None:
             is_left = outcome.screen == ENROLL and self.on_screen.screen != ENROLL
             self.feed.publish((replace(outcome, screen=None) if is_left else outcome).message())
         if outcome.event_type is not None:
@@ -305,8 +310,8 @@ class Station:
         Refusal `no_request` where a lot has no reason to let it go."""
         with self._hands.acting() as actor:
             visit = self._hands.visit(visit_id)
-            drive = drive_from(self._mirror, visit, self.place_id, self.role, to_place_id)
-            self._record(actions.take(visit, self.place_id, drive), actor)
+            way = drive_from(self._mirror, visit, self.place_id, self.role, to_place_id, self.now())
+            self._record(actions.take(visit, self.place_id, way), actor)
             return self.card(visit_id)
 
     def park(self, visit_id: str, stall: str | None = None) -> Card:

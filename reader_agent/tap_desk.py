@@ -36,7 +36,7 @@ UNTOLD_NS: Final = 60_000_000_000
 SCREENS = (
     *("queue", "receive", "receive_check", "ticket", "hand_over", "stop", "park", "search"),
     *("status", "tags", "enroll", "keys", "keys_check", "shift", "incident", "jobs"),
-    "closing",
+    *("closing", "unlock"),
 )
 _LastTap = tuple[tuple[str, int], int]
 Scan = tuple[str, str]
@@ -77,6 +77,8 @@ class Counter:
     hand_over: Callable[[Visit, Proof, Person], None]
     see_key: Callable[[str], TapOutcome]
     is_online: Callable[[], bool]
+    has_pin: Callable[[str], bool]
+    ask_pin: Callable[[str, str], None]
 
 
 class TapDesk:
@@ -168,7 +170,7 @@ class TapDesk:
             planned=terms.move if terms else None,
             place_id=self._place_id,
             is_booth=self._is_booth,
-            nearest_lot=roster.nearest_lot(self._place_id),
+            nearest_lot=roster.nearest_lot(self._place_id, self._clock.wall()),
             has_actor=has_actor,
             has_draft=self._counter.has_draft(),
             screen=focus.screen,
@@ -177,6 +179,8 @@ class TapDesk:
             status=known.status if known is not None else TAG_ACTIVE,
             # A locked screen is opened by a badge, whatever lies behind it.
             is_owner_at_work=has_actor and owner is not None and self._shift.is_at_work(owner.id),
+            needs_pin=owner is not None and not self._shift.is_badge_enough(owner.id),
+            has_pin=owner is not None and self._counter.has_pin(owner.id),
             may_be_new=not tag.startswith("code:") and not self._counter.is_online(),
         )
 
@@ -218,10 +222,13 @@ class TapDesk:
         self, decision: Decision, arrival: Arrival, scan: Scan | None = None
     ) -> str | None:
         """Do it; the type of the event that is now in the journal. Raises `Refusal`."""
-        visit = decision.visit
+        visit, owner = decision.visit, self._mirror.roster.badge_owner(arrival.tag)
+        if decision.act is Act.ASK_PIN:
+            assert owner is not None
+            self._counter.ask_pin(owner.id, arrival.tag)
+            return None
         self._shift.touch()
         if decision.act is Act.SIGN_ON:
-            owner = self._mirror.roster.badge_owner(arrival.tag)
             assert owner is not None
             event = self._shift.sign_on(owner)
             return event.type if event else None

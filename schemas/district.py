@@ -40,10 +40,12 @@ VALET = "valet"
 RUNNER = "runner"
 SUPERVISOR = "supervisor"
 MANAGER = "manager"
-# Reads on the web, changes nothing; no station knows this role.
+# They work on the web alone; no station knows these roles. An auditor reads and changes nothing.
+DISPATCHER = "dispatcher"
 AUDITOR = "auditor"
+ADMINISTRATOR = "administrator"
 STATION_ROLES = (VALET, RUNNER, SUPERVISOR, MANAGER)
-ROLES = (*STATION_ROLES, AUDITOR)
+ROLES = (*STATION_ROLES, DISPATCHER, AUDITOR, ADMINISTRATOR)
 
 _ID = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,38}\Z")
 _TIME = validate.Regexp(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", error="write it as HH:MM")
@@ -54,7 +56,8 @@ class Place:
     """A booth or a lot. `x_m`, `y_m`: metres east and north of the district's origin.
 
     `letter` begins the ticket codes of a booth (H-0427). A lot has stalls and hooks, a
-    booth kerb spaces and hooks. `rows`: stalls of a lot in which cars block each other, the one at
+    booth kerb spaces and hooks; `staging_spaces` are set aside there for cars that are brought
+    before anybody asks for them. `rows`: stalls of a lot in which cars block each other, the one at
     the exit first; stalls in no row are free to be driven out of. `hours`: when it is open, none
     for always (`schemas.hours.is_open_at`); `is_open` false closes it, whatever they say.
     """
@@ -71,6 +74,7 @@ class Place:
     is_open: bool = True
     rows: tuple[tuple[str, ...], ...] = ()
     hours: tuple[Hours, ...] = ()
+    staging_spaces: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,8 @@ class PlaceSchema(_Strict):
     hours = fields.List(
         fields.Nested(HoursSchema), load_default=list, validate=validate.Length(0, 20)
     )
+
+    staging_spaces = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 50))
 
     @validates_schema
     def _stalls_are_of_one_row(self, data: dict[str, Any], **_kwargs: object) -> None:

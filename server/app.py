@@ -7,18 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, request
+from flask import Flask, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from schemas.catalog import Catalog
-from schemas.problems import Refusal
+from server import tracing
 from server.config import Config
-from server.database import Database
-from server.master_key import MasterKey, load_master_key
+from server.database import Database, open_database
+from server.guarding.headers import harden
+from server.guarding.origin import refuse_foreign_origin
+from server.guarding.rates import limit_rates
+from server.keys.root import open_key
+from server.master_key import MasterKey
+from server.notices import Notices, Waking
 from server.photo_store import PhotoStore
 from server.photo_stores import open_photo_store
 from server.request_ids import name_requests
-from server.version_watch import VersionWatch
+from server.request_spans import trace_requests
+from server.shared_news import SharedNews
+from server.unavailable import answer_while_away
 from server.watch import watch_over
 
 log = structlog.get_logger()
@@ -35,7 +42,8 @@ class Services:
     database: Database
     key: MasterKey
     catalog: Catalog
-    watch: VersionWatch
+    notices: Waking
+    shared_news: SharedNews
 
 
 class _Application(Flask):
@@ -54,13 +62,16 @@ def create_app(config: Config) -> Flask:
     app = _Application(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = config.body_bytes_max
     app.config["MAX_FORM_MEMORY_SIZE"] = config.form_bytes_max
-    database, key = Database(config.database_url), load_master_key(config.key_file)
+    database, key = open_database(config), open_key(config)
     app.extensions[_EXTENSION] = Services(
         config=config,
         database=database,
         key=key,
-        catalog=Catalog(_FOLDER / "translations", "driver", "manager", "reports", "administration"),
-        watch=VersionWatch(database),
+        catalog=Catalog(
+            _FOLDER / "translations", "driver", "manager", "reports", "administration", "sign_in"
+        ),
+        notices=Notices(database, config.notice_s, config.streams_max),
+        shared_news=SharedNews(database, key, config.changes_per_answer),
     )
     app.extensions[_PHOTOS] = open_photo_store(config, key)
     if config.behind_proxies:
@@ -70,11 +81,16 @@ def create_app(config: Config) -> Flask:
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
     name_requests(app)
+    answer_while_away(app)
+    tracing.begin(config)
+    trace_requests(app)
     watch_over(app, config)
+    limit_rates(app, config)
+    app.before_request(refuse_foreign_origin)
     app.register_blueprint(driver)
     app.register_blueprint(manager)
     register_api(app)
-    app.after_request(_harden)
+    app.after_request(harden)
     return app
 
 
@@ -89,38 +105,3 @@ def photo_store() -> PhotoStore:
     """Where the application that handles this request keeps photos."""
     found: PhotoStore = current_app.extensions[_PHOTOS]
     return found
-
-
-def refuse_foreign_origin() -> None:
-    """Stop a POST that another site's page made. Raises `Refusal("foreign_origin")`.
-
-    Browsers say where a request comes from in `Sec-Fetch-Site`; older ones at least send
-    `Origin` with a POST.
-    """
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if site is not None:
-        own = site in ("same-origin", "none")
-    else:
-        own = origin is None or origin == request.host_url.rstrip("/")
-    if not own:
-        raise Refusal("foreign_origin")
-
-
-def _harden(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    # Not no-referrer: older browsers would then blank the Origin of our own forms.
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault(
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    )
-    if request.is_secure:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    return response

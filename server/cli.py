@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +15,12 @@ from sqlalchemy.orm import Session
 from schemas.problems import Refusal
 from server import clock
 from server.config import Config, ConfigError, load_config
-from server.database import Database, DatabaseError
+from server.database import DatabaseError, open_database
 from server.district import current_version, kept_from, load_district, read_district
+from server.keys.root import open_root
 from server.logs import configure_logs
-from server.master_key import KeyFileError, load_master_key
+from server.master_key import KeyFileError
+from server.tracing import TracingError
 
 T = TypeVar("T")
 
@@ -25,7 +28,9 @@ T = TypeVar("T")
 _ELSEWHERE = {
     "backup": ("server.backup.command", "backup"),
     "bench-plan": ("server.dispatch.bench_command", "bench_plan"),
+    "driver": ("server.data_rights.command", "driver"),
     "figures": ("server.figures.command", "figures"),
+    "keys": ("server.keys.command", "keys"),
     "ledger": ("server.ledger_command", "ledger"),
     "restore": ("server.backup.command", "restore"),
     "simulate": ("server.dispatch.simulate_command", "simulate"),
@@ -55,7 +60,7 @@ class _Group(click.Group):
         except Refusal as refusal:
             details = "; ".join(str(value) for value in refusal.context.values())
             raise click.ClickException(f"{refusal.code}: {details}".rstrip(": ")) from None
-        except (DatabaseError, KeyFileError) as error:
+        except (DatabaseError, KeyFileError, TracingError) as error:
             raise click.ClickException(str(error)) from None
         except DBAPIError as error:
             raise click.ClickException(_in_words(error)) from None
@@ -85,7 +90,7 @@ def main(ctx: click.Context, file: Path | None) -> None:
 
 
 def _write(config: Config, work: Callable[[Session], T]) -> T:
-    database = Database(config.database_url)
+    database = open_database(config)
     try:
         return database.write(work)
     finally:
@@ -94,8 +99,8 @@ def _write(config: Config, work: Callable[[Session], T]) -> T:
 
 def _check(config: Config) -> None:
     """Fail here, in words, rather than again and again in a process of its own."""
-    load_master_key(config.key_file)
-    database = Database(config.database_url)
+    open_root(config)
+    database = open_database(config)
     try:
         database.read(current_version)
     finally:
@@ -183,7 +188,7 @@ def station_code(config: Config, station_id: str, place: str) -> None:
     """Make a one-time code with which a station lets itself in: `valet-agent enroll CODE`."""
     from server.station_codes import make_code
 
-    key, now, by = load_master_key(config.key_file), clock.now(), "valet-server"
+    key, now, by = open_root(config), clock.now(), "valet-server"
     made = _write(
         config, lambda session: make_code(session, config, key, station_id, place, by, now)
     )
@@ -219,14 +224,33 @@ def manager() -> None:
 
 @manager.command(name="add")
 @click.argument("person_id")
-@click.option("--password", envvar="VALET_SERVER_PASSWORD", prompt=True, hide_input=True)
 @click.pass_obj
-def manager_add(config: Config, person_id: str, password: str) -> None:
-    """Give a person of the district a password, or a new one."""
+def manager_add(config: Config, person_id: str) -> None:
+    """Give a person of the district a password, or a new one. It is asked for, or taken from
+    VALET_SERVER_PASSWORD; what stands on a command line, every process of the machine may read."""
     from server.accounts import set_password
+    from server.sessions import close_all
 
-    _write(config, lambda session: set_password(session, person_id, password))
+    def work(session: Session) -> None:
+        set_password(session, person_id, password)
+        close_all(session, person_id)
+
+    password = os.environ.get("VALET_SERVER_PASSWORD") or click.prompt("Password", hide_input=True)
+    _write(config, work)
     click.echo(f"{person_id} may sign in")
+
+
+@manager.command(name="forget-app")
+@click.argument("person_id")
+@click.pass_obj
+def manager_forget_app(config: Config, person_id: str) -> None:
+    """Let somebody who lost phone and recovery codes set up another authenticator app."""
+    from server.administration.people import reset_second_factor
+    from server.administration.record import Act
+
+    act = Act("valet-server", "manager forget-app", clock.now())
+    _write(config, lambda session: reset_second_factor(session, person_id, act))
+    click.echo(f"{person_id} sets up an authenticator app at the next sign-in")
 
 
 @main.command()

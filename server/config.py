@@ -10,6 +10,7 @@ from pathlib import Path
 from environs import Env, EnvValidationError, validate
 
 from server import setting_groups
+from server.sign_in.city_settings import CITY_NAMES, CitySettings
 
 PREFIX = "VALET_SERVER_"
 
@@ -22,18 +23,30 @@ class ConfigError(Exception):
 class Config:
     """All settings. Times are in seconds, sizes in bytes.
 
+    Processes: `valet-server serve` runs `processes` with `threads` each, of which `streams_max` may
+    wait for news at a time; a line on which nothing is asked stays open for `keepalive_s`. Each
+    process has `database_connections` at most. A unit of work is tried `database_tries` times, and
+    for `database_wait_s` while the database is away; it waits `database_lock_s` for a connection
+    and for another's lock, and is ended when it says nothing for `database_idle_s`.
+    `database_schema`: that of one district of several in a PostgreSQL. One worker dispatches for
+    `lease_s` from each sign of life on. Whoever waits looks for news every `notice_s` by itself,
+    should no word of them come.
+
     Promises: `promise_kept_percent` of them are to hold. Before anything was learned a window is
     open for `promise_slack_s` and `promise_slack_percent` of the wait; that counts as much as
-    `promise_assumed_cars`. The last `promise_memory_cars` count, and each outcome moves the level
-    by `promise_step_permille`. Travel times are learned every `learn_every_s` from the drives of
-    the last `learn_days`, the newest `learn_drives_max`; one that was `learn_half_life_h` ago
-    counts half.
+    `promise_assumed_cars`. Who asks behind `promise_rush_percent` as many others as there are
+    runners is in a rush, where that share is doubled. The last `promise_memory_cars` count, and
+    each outcome moves the level by `promise_step_permille`. Travel times are learned every
+    `learn_every_s` from the drives of the last `learn_days`, the newest `learn_drives_max`; one
+    that was `learn_half_life_h` ago counts half.
 
     Planning: a search of `plan_rounds` from `plan_seed` each `replan_s`, cut after `plan_ms`; one
     that took `plan_late_ms` is not used. Sending a runner under way elsewhere is to gain
     `divert_s`; one who was to be at a car `runner_lost_s` ago and was not seen is thought to need
     as long again. Moving a car that blocks another takes `shuffle_s`, a stay is thought to last
     `stay_s`, and a car that is ready stands at the kerb for another `owner_takes_car_s`.
+    `stage_cars`: cars that are asked for soon with a chance of `stage_chance_percent` are brought
+    to the staging spaces of their booths by idle runners; `stage_spare_runners` stay idle.
 
     Messages: `sms_part_micros` is what a part costs, in millionths of a balboa, until the carrier
     says it itself; `sms_receipts_queue` is the queue with its delivery events, looked at every
@@ -46,10 +59,19 @@ class Config:
     price and one for each whole minute after the free ones, `tariff_most_cents` at most (0: no
     end), before the tax; all 0: nothing is charged.
 
+    A process answers `requests_per_address` requests of one network in `requests_s` (0: any).
+
     Managers: the page of the present day looks for news every `live_every_s`; a search by time
     looks at `search_days_max` at most. A question "what if" is played over `what_if_seeds` nights
     with and without the change, in `what_if_s` altogether; who plays it has `what_if_lease_s` for
     each night before another worker goes on. Nights up to `what_if_days` ago can be played.
+
+    Signing in: a session on the web ends after `session_s`, or `session_idle_s` after the last
+    page. After `password_tries_max` wrong passwords none is taken for `password_lock_s`; for codes
+    of the second factor the same. Who has one of `second_factor_roles` needs one. A step of signing
+    in may take `sign_in_step_s`. Who signed in is known for `sign_in_keep_days`. A guess at a PIN
+    costs `pin_memory_kib`, `pin_passes` and `pin_lanes` (`schemas.staff_pin`). `city`: the city's
+    own sign-in.
 
     Photos: `photo_store` is `folder` (under `data_dir`) or `s3` (`photo_bucket`). A place to put
     one is good for `photo_put_s`, at most `photo_puts_at_once` come into the folder at a time, a
@@ -66,19 +88,35 @@ class Config:
 
     Watching: the database has `ready_within_s` to answer, and a worker is missed after
     `worker_silent_s`. Metrics look back `metrics_window_s`; they are shown to whoever brings
-    `metrics_token` (or what is in `metrics_token_file`) and to `metrics_networks`.
+    `metrics_token` (or what is in `metrics_token_file`) and to `metrics_networks`. `traces`: spans
+    for OpenTelemetry (`server.tracing`).
 
     Keeping: `guest_keep_days` after the last word of a visit that was closed cleanly, plate, phone,
     texts and photos are erased (0: never); `claim_keep_days` after it where the driver has told of
     a problem. `purge_batch` visits at a time, all of them looked through every `purge_every_s`.
     `postgres_bin`: the folder of `pg_dump` and `pg_restore`, if they are not where they should be.
+
+    Keys: `master_key` instead of the key's file; with `kms_key` a new file holds what only that key
+    of KMS in `kms_region` opens. `photo_kms_key` and `report_kms_key`: what a bucket is encrypted
+    with, instead of its own default.
     """
 
     data_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
     host: str
     port: int
     threads: int
+    processes: int
+    streams_max: int
+    keepalive_s: int
+    database_schema: str
+    database_connections: int
+    database_tries: int
+    database_wait_s: int
+    database_lock_s: int
+    database_idle_s: int
+    lease_s: int
+    notice_s: int
     public_url: str
     behind_proxies: int
     sms_gateway: str
@@ -94,14 +132,26 @@ class Config:
     sms_receipts_queue: str
     sms_receipts_s: int
     body_bytes_max: int
+    requests_per_address: int
+    requests_s: int
     form_bytes_max: int
     events_per_batch_max: int
     changes_per_answer: int
     poll_wait_s_max: int
     claim_window_s: int
     session_s: int
+    session_idle_s: int
     password_tries_max: int
     password_lock_s: int
+    second_factor_roles: frozenset[str]
+    second_factor_tries_max: int
+    second_factor_lock_s: int
+    sign_in_step_s: int
+    sign_in_keep_days: int
+    pin_memory_kib: int
+    pin_passes: int
+    pin_lanes: int
+    city: CitySettings
     request_lead_s_max: int
     handling_s: int
     promise_slack_percent: int
@@ -109,6 +159,7 @@ class Config:
     promise_move_s: int
     promise_kept_percent: int
     promise_step_permille: int
+    promise_rush_percent: int
     promise_memory_cars: int
     promise_assumed_cars: int
     learn_every_s: int
@@ -126,6 +177,9 @@ class Config:
     shuffle_s: int
     stay_s: int
     owner_takes_car_s: int
+    stage_cars: bool
+    stage_chance_percent: int
+    stage_spare_runners: int
     station_silent_s: int
     page_rows: int
     figures_events_max: int
@@ -166,6 +220,7 @@ class Config:
     photo_store: str
     photo_bucket: str
     photo_region: str
+    photo_kms_key: str
     photo_bytes_max: int
     photo_put_s: int
     photo_puts_at_once: int
@@ -175,6 +230,7 @@ class Config:
     report_store: str
     report_bucket: str
     report_region: str
+    report_kms_key: str
     report_lease_s: int
     report_tries_max: int
     report_recipients_max: int
@@ -188,11 +244,15 @@ class Config:
     metrics_token: str = field(repr=False)
     metrics_token_file: Path | None
     metrics_networks: str
+    traces: bool
     guest_keep_days: int
     claim_keep_days: int
     purge_batch: int
     purge_every_s: int
     postgres_bin: str
+    master_key: str = field(repr=False)
+    kms_key: str
+    kms_region: str
 
     @property
     def key_file(self) -> Path:
@@ -237,7 +297,8 @@ def _read_file(env: Env, file: Path) -> list[str]:
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"--config {file}: cannot be read as text") from None
     env.read_env(str(file), recurse=False)
-    known = {PREFIX + setting.name.upper() for setting in fields(Config)}
+    names = {setting.name.upper() for setting in fields(Config)} - {"CITY"} | CITY_NAMES
+    known = {PREFIX + name for name in names}
     faults = []
     for number, line in enumerate(lines, start=1):
         name, equals, _ = line.strip().removeprefix("export ").partition("=")
@@ -262,25 +323,22 @@ def _read(env: Env) -> Config:
     data_dir = env.path("DATA_DIR", _default_data_dir())
     return Config(
         data_dir=data_dir,
-        database_url=env.str("DATABASE_URL", "") or f"sqlite:///{data_dir}/valet.db",
         host=env.str("HOST", "127.0.0.1"),
         port=env.int("PORT", 8080, validate=validate.Range(0, 65535)),
-        threads=env.int("THREADS", 64, validate=validate.Range(2, 1000)),
         public_url=env.str(
             "PUBLIC_URL",
             "http://127.0.0.1:8080",
             validate=validate.Regexp(r"^https?://[^/\s]+\Z", error="write it as https://host"),
         ),
         behind_proxies=env.int("BEHIND_PROXIES", 0, validate=validate.Range(0, 5)),
+        requests_per_address=env.int("REQUESTS_PER_ADDRESS", 6000, validate=not_negative),
+        requests_s=env.int("REQUESTS_S", 60, validate=positive),
         body_bytes_max=env.int("BODY_BYTES_MAX", 2 * 1024 * 1024, validate=positive),
         form_bytes_max=env.int("FORM_BYTES_MAX", 16 * 1024, validate=positive),
-        events_per_batch_max=env.int("EVENTS_PER_BATCH_MAX", 500, validate=positive),
+        events_per_batch_max=env.int("EVENTS_PER_BATCH_MAX", 1_000, validate=positive),
         changes_per_answer=env.int("CHANGES_PER_ANSWER", 500, validate=positive),
         poll_wait_s_max=env.int("POLL_WAIT_S_MAX", 25, validate=validate.Range(0, 55)),
         claim_window_s=env.int("CLAIM_WINDOW_S", 24 * 3600, validate=positive),
-        session_s=env.int("SESSION_S", 12 * 3600, validate=positive),
-        password_tries_max=env.int("PASSWORD_TRIES_MAX", 5, validate=positive),
-        password_lock_s=env.int("PASSWORD_LOCK_S", 300, validate=positive),
         request_lead_s_max=env.int("REQUEST_LEAD_S_MAX", 24 * 3600, validate=positive),
         handling_s=env.int("HANDLING_S", 150, validate=not_negative),
         shift_forgotten_s=env.int("SHIFT_FORGOTTEN_S", 14 * 3600, validate=positive),
@@ -295,6 +353,8 @@ def _read(env: Env) -> Config:
         what_if_s=env.int("WHAT_IF_S", 900, validate=positive),
         what_if_lease_s=env.int("WHAT_IF_LEASE_S", 600, validate=positive),
         what_if_days=env.int("WHAT_IF_DAYS", 400, validate=positive),
+        **setting_groups.database(env, data_dir),
+        **setting_groups.processes(env),
         **setting_groups.promises(env),
         **setting_groups.messages(env),
         **setting_groups.planning(env),
@@ -305,6 +365,8 @@ def _read(env: Env) -> Config:
         **setting_groups.reports(env),
         **setting_groups.watching(env),
         **setting_groups.keeping(env),
+        **setting_groups.keys(env),
+        **setting_groups.signing_in(env),
     )
 
 

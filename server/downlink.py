@@ -38,7 +38,7 @@ from sqlalchemy.orm import Session
 from schemas import sync
 from schemas.district import STATION_ROLES, VALET
 from schemas.guest import Guest
-from server import guests, links, promises, shifts
+from server import clock, closures_told, guests, links, promises, shifts
 from server.bulk import table_of
 from server.district import drive_times, lots_nearest_first
 from server.master_key import MasterKey
@@ -56,6 +56,7 @@ from server.models import (
 )
 from server.one_of import one_of
 from server.shifts import Whereabouts
+from server.sign_in import pins
 from server.visit_rows import OPEN, REQUEST_IS_OPEN, VISIT_IS_OPEN
 
 _DISTRICTS, _EVENTS, _MOVES = map(table_of, (DistrictRow, EventRow, MoveRow))
@@ -166,7 +167,7 @@ def news(
     asker = {"cursor": cursor, "journal_id": journal_id}
     upto, rows = _newer(connection, versions, asker, limit)
     changes = [
-        *_documents(session, rows),
+        *_documents(session, key, rows),
         *(_change(sync.CHANGE_EVENT, row.event_id, _event_view(row)) for row in rows["event"]),
         *(
             _change(sync.CHANGE_VISIT, view["visit_id"], view)
@@ -217,17 +218,24 @@ def _change(kind: str, change_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"kind": kind, "id": change_id, "body": body}
 
 
-def _documents(session: Session, rows: Mapping[str, Rows]) -> Iterator[dict[str, Any]]:
+def _documents(
+    session: Session, key: MasterKey, rows: Mapping[str, Rows]
+) -> Iterator[dict[str, Any]]:
     """Places, people and tags."""
     near = lots_nearest_first(session) if rows[sync.CHANGE_PLACE] else {}
     drives = drive_times(session) if rows[sync.CHANGE_PLACE] else {}
     tariffs = _tariffs(session) if rows[sync.CHANGE_PLACE] else []
+    closures = closures_told.told(session, clock.now()) if rows[sync.CHANGE_PLACE] else {}
     for row in rows[sync.CHANGE_PLACE]:
-        body = {**_place_view(row, near, drives), "tariffs": tariffs}
+        shut = closures.get(row.id, [])
+        body = {**_place_view(row, near, drives), "tariffs": tariffs, "closures": shut}
         yield _change(sync.CHANGE_PLACE, row.id, body)
-    at_work = shifts.whereabouts(session, [row.id for row in rows[sync.CHANGE_PERSON]])
+    people = [row.id for row in rows[sync.CHANGE_PERSON]]
+    at_work, known = shifts.whereabouts(session, people), pins.documents(session, key, people)
     for row in rows[sync.CHANGE_PERSON]:
-        yield _change(sync.CHANGE_PERSON, row.id, _person_view(row, at_work.get(row.id)))
+        view = _person_view(row, at_work.get(row.id))
+        pin = {"pin": known[row.id]} if row.id in known else {}
+        yield _change(sync.CHANGE_PERSON, row.id, view | pin)
     for row in rows[sync.CHANGE_TAG]:
         yield _change(sync.CHANGE_TAG, row.id, _tag_view(row))
 

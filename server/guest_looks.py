@@ -18,7 +18,8 @@ API = "api"
 SLIP = "slip"
 SEARCH = "search"
 PHONE = "phone"
-SCREENS = (VISIT_PAGE, DAY_LIST, API, SLIP, SEARCH, PHONE)
+OFFICE = "office"
+SCREENS = (VISIT_PAGE, DAY_LIST, API, SLIP, SEARCH, PHONE, OFFICE)
 
 
 def note(

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from server.config import Config
 from server.database import Database
 from server.day_roots import DayRoot
+from server.keys.root import existing_root
 from server.ledger import verify
 from server.ledger_chains import Tally
 from server.ledger_finding import FORK
-from server.master_key import KeyFileError, MasterKey, load_master_key
+from server.master_key import MasterKey
 
 
 @click.group()
@@ -38,9 +39,7 @@ def verify_command(config: Config, copy: Path | None, forks_known: bool) -> None
 
     Changes nothing, and may run while the cloud works.
     """
-    if not config.key_file.exists():
-        raise KeyFileError(f"{config.key_file}: there is no master key here yet")
-    key = load_master_key(config.key_file)
+    key = existing_root(config)
     published = [] if copy is None else _read_copy(copy)
     database = Database(config.database_url)
     try:

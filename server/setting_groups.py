@@ -11,13 +11,53 @@ from typing import Any
 
 from environs import Env, ValidationError, validate
 
+from schemas.district import ADMINISTRATOR, MANAGER, ROLES
 from schemas.photo import PHOTO_BYTES_MAX
+from server.database_url import in_schema
 from server.network_address import networks_in
+from server.sign_in.city_settings import city_settings
 
 SMS_GATEWAYS = ("recording", "sns", "voice-v2")
 PHOTO_STORES = ("folder", "s3")
 REPORT_STORES = ("folder", "s3")
 MAIL_CARRIERS = ("folder", "ses")
+
+# The id, ARN or alias of a key (AWS KMS API reference, KeyId).
+_NAMES_KMS_KEY = validate.Regexp(r"[A-Za-z0-9:/_-]{0,2048}\Z", error="name a key of KMS")
+
+
+def database(env: Env, data_dir: Path | None) -> dict[str, Any]:
+    """Where the district's tables are, and how patient we are with them."""
+    named = validate.Regexp(r"(?:[a-z][a-z0-9_]{0,40})?\Z", error="write a-z, 0-9 and _")
+    schema = env.str("DATABASE_SCHEMA", "", validate=named)
+    url = env.str("DATABASE_URL", "") or f"sqlite:///{data_dir}/valet.db"
+    return {
+        "database_url": url if url.startswith("sqlite") else in_schema(url, schema or ""),
+        "database_schema": schema,
+        "database_connections": env.int(
+            "DATABASE_CONNECTIONS", 15, validate=validate.Range(2, 500)
+        ),
+        "database_tries": env.int("DATABASE_TRIES", 8, validate=validate.Range(1, 100)),
+        "database_wait_s": env.int("DATABASE_WAIT_S", 10, validate=validate.Range(1, 300)),
+        "database_lock_s": env.int("DATABASE_LOCK_S", 30, validate=validate.Range(1, 300)),
+        "database_idle_s": env.int("DATABASE_IDLE_S", 30, validate=validate.Range(1, 600)),
+    }
+
+
+def processes(env: Env) -> dict[str, Any]:
+    """How many processes and threads there are, and what they do about the database."""
+    threads = env.int("THREADS", 64, validate=validate.Range(2, 4000))
+    # Screens that wait must not take the threads of those who ask something at once. A fault in
+    # one setting leaves it None until all faults are told.
+    waiting = (threads or 2) * 3 // 4
+    return {
+        "threads": threads,
+        "processes": env.int("PROCESSES", 1, validate=validate.Range(1, 64)),
+        "keepalive_s": env.int("KEEPALIVE_S", 75, validate=validate.Range(1, 600)),
+        "streams_max": env.int("STREAMS_MAX", waiting, validate=validate.Range(1, 4000)),
+        "lease_s": env.int("LEASE_S", 6, validate=validate.Range(2, 60)),
+        "notice_s": env.int("NOTICE_S", 5, validate=validate.Range(1, 60)),
+    }
 
 
 def promises(env: Env) -> dict[str, Any]:
@@ -34,6 +74,7 @@ def promises(env: Env) -> dict[str, Any]:
         "promise_step_permille": env.int(
             "PROMISE_STEP_PERMILLE", 20, validate=validate.Range(0, 500)
         ),
+        "promise_rush_percent": env.int("PROMISE_RUSH_PERCENT", 100, validate=positive),
         "promise_memory_cars": env.int("PROMISE_MEMORY_CARS", 300, validate=positive),
         "promise_assumed_cars": env.int("PROMISE_ASSUMED_CARS", 20, validate=positive),
         "learn_every_s": env.int("LEARN_EVERY_S", 600, validate=positive),
@@ -74,6 +115,7 @@ def planning(env: Env) -> dict[str, Any]:
     """How moves are planned."""
     positive = validate.Range(min=1)
     not_negative = validate.Range(min=0)
+    percent = validate.Range(min=1, max=100)
     return {
         "plan_rounds": env.int("PLAN_ROUNDS", 40, validate=not_negative),
         "plan_ms": env.int("PLAN_MS", 200, validate=positive),
@@ -84,6 +126,9 @@ def planning(env: Env) -> dict[str, Any]:
         "shuffle_s": env.int("SHUFFLE_S", 150, validate=not_negative),
         "stay_s": env.int("STAY_S", 9000, validate=positive),
         "owner_takes_car_s": env.int("OWNER_TAKES_CAR_S", 300, validate=not_negative),
+        "stage_cars": env.bool("STAGE_CARS", True),
+        "stage_chance_percent": env.int("STAGE_CHANCE_PERCENT", 25, validate=percent),
+        "stage_spare_runners": env.int("STAGE_SPARE_RUNNERS", 0, validate=not_negative),
     }
 
 
@@ -150,6 +195,7 @@ def photos(env: Env) -> dict[str, Any]:
         "photo_store": store,
         "photo_bucket": bucket,
         "photo_region": env.str("PHOTO_REGION", "us-east-1"),
+        "photo_kms_key": env.str("PHOTO_KMS_KEY", "", validate=_NAMES_KMS_KEY),
         "photo_bytes_max": env.int(
             "PHOTO_BYTES_MAX", 4 * 1024 * 1024, validate=validate.Range(1, PHOTO_BYTES_MAX)
         ),
@@ -177,6 +223,7 @@ def reports(env: Env) -> dict[str, Any]:
         "report_store": store,
         "report_bucket": env.str("REPORT_BUCKET", validate=named) if store == "s3" else "",
         "report_region": env.str("REPORT_REGION", "us-east-1"),
+        "report_kms_key": env.str("REPORT_KMS_KEY", "", validate=_NAMES_KMS_KEY),
         "report_lease_s": env.int("REPORT_LEASE_S", 300, validate=validate.Range(min=30)),
         "report_tries_max": env.int("REPORT_TRIES_MAX", 8, validate=positive),
         # SES takes 50 addresses a message (Amazon SES quotas).
@@ -188,6 +235,41 @@ def reports(env: Env) -> dict[str, Any]:
         "mail_region": env.str("MAIL_REGION", "us-east-1"),
         "mail_sender": sender,
     }
+
+
+def signing_in(env: Env) -> dict[str, Any]:
+    """How people sign in, and for how long."""
+    positive = validate.Range(min=1)
+    return {
+        "session_s": env.int("SESSION_S", 12 * 3600, validate=positive),
+        "session_idle_s": env.int("SESSION_IDLE_S", 2 * 3600, validate=validate.Range(min=60)),
+        "password_tries_max": env.int("PASSWORD_TRIES_MAX", 5, validate=positive),
+        "password_lock_s": env.int("PASSWORD_LOCK_S", 300, validate=positive),
+        "second_factor_roles": frozenset(
+            name.strip()
+            for name in (
+                env.str(
+                    "SECOND_FACTOR_ROLES", f"{MANAGER},{ADMINISTRATOR}", validate=_are_web_roles
+                )
+                or ""
+            ).split(",")
+            if name.strip()
+        ),
+        "second_factor_tries_max": env.int("SECOND_FACTOR_TRIES_MAX", 5, validate=positive),
+        "second_factor_lock_s": env.int("SECOND_FACTOR_LOCK_S", 300, validate=positive),
+        "sign_in_step_s": env.int("SIGN_IN_STEP_S", 600, validate=validate.Range(60, 3600)),
+        "sign_in_keep_days": env.int("SIGN_IN_KEEP_DAYS", 90, validate=validate.Range(1, 3650)),
+        "pin_memory_kib": env.int("PIN_MEMORY_KIB", 65_536, validate=validate.Range(8, 1_048_576)),
+        "pin_passes": env.int("PIN_PASSES", 3, validate=validate.Range(1, 20)),
+        "pin_lanes": env.int("PIN_LANES", 4, validate=validate.Range(1, 16)),
+        "city": city_settings(env),
+    }
+
+
+def _are_web_roles(said: str) -> None:
+    named = {name.strip() for name in said.split(",") if name.strip()}
+    if not named <= set(ROLES):
+        raise ValidationError(f"write roles of {', '.join(ROLES)}, with commas between them")
 
 
 def keeping(env: Env) -> dict[str, Any]:
@@ -203,6 +285,19 @@ def keeping(env: Env) -> dict[str, Any]:
     }
 
 
+def keys(env: Env) -> dict[str, Any]:
+    """Where the master key comes from."""
+    text = validate.Regexp(
+        r"(?:[0-9a-fA-F]{64}|kms:[A-Za-z0-9+/=]{16,8192})?\Z",
+        error="write 64 hex digits, or kms: and what KMS wrapped",
+    )
+    return {
+        "master_key": env.str("MASTER_KEY", "", validate=text),
+        "kms_key": env.str("KMS_KEY", "", validate=_NAMES_KMS_KEY),
+        "kms_region": env.str("KMS_REGION", "us-east-1"),
+    }
+
+
 def watching(env: Env) -> dict[str, Any]:
     """How those who run the cloud look at it."""
     positive = validate.Range(min=1)
@@ -210,6 +305,7 @@ def watching(env: Env) -> dict[str, Any]:
     return {
         "ready_within_s": env.int("READY_WITHIN_S", 3, validate=validate.Range(2, 30)),
         "worker_silent_s": env.int("WORKER_SILENT_S", 120, validate=positive),
+        "traces": env.bool("TRACES", False),
         "metrics_window_s": env.int("METRICS_WINDOW_S", 24 * 3600, validate=positive),
         "metrics_token": env.str("METRICS_TOKEN", "", validate=token),
         "metrics_token_file": env.path("METRICS_TOKEN_FILE", None, validate=_holds_token),

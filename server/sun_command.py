@@ -13,7 +13,7 @@ from server import cards
 from server.card_keys import CardSecret, card_secret
 from server.config import Config
 from server.database import Database
-from server.master_key import KeyFileError, load_master_key
+from server.keys.root import existing_root
 from server.models import TagRow
 
 FRESH = "fresh"
@@ -36,9 +36,7 @@ def sun(config: Config, url: str) -> None:
         message = read_sun_url(url)
     except SunError as error:
         raise click.UsageError(str(error)) from None
-    if not config.key_file.exists():
-        raise KeyFileError(f"{config.key_file}: there is no master key here yet")
-    secret = card_secret(load_master_key(config.key_file))
+    secret = card_secret(existing_root(config))
     database = Database(config.database_url)
     try:
         fact = database.read(lambda session: _fact(session, secret, message))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reader_agent.clock import FakeClock
-from reader_agent.config import Config
+from reader_agent.config import Config, Limits
 from reader_agent.drivers.port_watch import PortHealth
 from reader_agent.drivers.reader import ReaderHealth
 from reader_agent.presence import Arrival
@@ -105,6 +105,16 @@ class LittleCloud:
         place = next(each for each in PLACES if each.id == BOOTH)
         self._add("place", BOOTH, {**asdict(place), "near": [LOT], "tariffs": tariffs})
 
+    def tell_pin(self, person_id: str, pin: dict[str, Any]) -> None:
+        """Tell everybody of somebody's PIN (`schemas.staff_pin.PinDocSchema`)."""
+        person = next(each for each in PEOPLE if each.id == person_id)
+        self._add("person", person_id, {**asdict(person), "pin": pin})
+
+    def tell_tag(self, tag_id: str, status: str) -> None:
+        """Tell everybody how a tag is now."""
+        tag = next(each for each in TAGS if each.id == tag_id)
+        self._add("tag", tag_id, {**asdict(tag), "status": status})
+
     def _learn_guests(self, records: list[dict[str, Any]]) -> None:
         for record in records:
             self.terms[record["visit_id"]] = {
@@ -134,7 +144,9 @@ class LittleCloud:
 class Evening:
     """A booth and a lot on one clock. `close` at the end."""
 
-    def __init__(self, folder: Path, *, idle_s: int = 90) -> None:
+    def __init__(self, folder: Path, *, asks_pin: bool = False) -> None:
+        self._asks_pin = asks_pin
+        self._folder = folder
         self.clock = FakeClock(mono_ns=10**12, wall=EVENING)
         self.cloud = LittleCloud(self.clock)
         self.booth = self._station(folder, BOOTH, "booth", "H")
@@ -145,6 +157,12 @@ class Evening:
         """Let go of both databases."""
         self.booth.close()
         self.lot.close()
+
+    def reopen(self) -> None:
+        """The booth's agent ends and begins again."""
+        self.booth.close()
+        self.booth = self._station(self._folder, BOOTH, "booth", "H")
+        self.booth.uplink.succeeded()
 
     def meet(self) -> None:
         """Both stations tell and hear everything."""
@@ -214,6 +232,8 @@ class Evening:
 
     def _station(self, folder: Path, place_id: str, role: Any, letter: str) -> Station:
         config = Config(
+            asks_pin=self._asks_pin,
+            limits=Limits(pin_memory_kib=8, pin_passes=1, pin_lanes=1),
             station_id=f"{place_id}-1",
             place_id=place_id,
             role=role,

@@ -34,6 +34,7 @@ def settings(folder: Path, port: int, **changes: str) -> str:
         "CLOUD_URL": "http://127.0.0.1:9",
         "SCREEN_PORT": str(port),
         "ASSUME_CLOCK_SYNCED": "yes",
+        "ASKS_PIN": "no",
         **changes,
     }
     return "".join(f"VALET_AGENT_{name}={value}\n" for name, value in values.items())

@@ -32,6 +32,7 @@ from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page
 
 from tests import chromium, postgres, scratch
+from tests.log_scan import LogScan
 from tests.network_guard import loopback_only
 from tests.unmeasured import is_measured, unmeasuring
 
@@ -57,6 +58,7 @@ sys.dont_write_bytecode = False
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let every folder that a test gets lie in memory, unless it is the disk that is measured."""
+    config.pluginmanager.register(LogScan(), "log-scan")
     is_measured = any("bench" in Path(name.partition("::")[0]).parts for name in config.args)
     folder = None if is_measured else scratch.memory_folder()
     if folder is not None:
@@ -113,6 +115,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def _own_logs() -> Iterator[None]:
     """Undo what a command does that sets up the logs of its process, which here is everybody's."""
     kept = structlog.get_config()
+    structlog.contextvars.clear_contextvars()
     yield
     structlog.configure(**kept)
 

@@ -16,7 +16,7 @@ import urllib3
 
 from schemas.district import BADGE, CLAIM_TAG, KEY_TAG
 from server.demo.booth_screen import BoothScreen
-from server.demo.evening import code_on, read_page
+from server.demo.evening import code_on, read_page, type_pin
 from server.demo.show import MANAGER, PASSWORD, Show
 from server.sms.recording import read_recorded
 
@@ -80,6 +80,9 @@ class OneCar:
         """Lay tags on a place's reader, one after the other."""
         for tag in tags:
             self.show.counters[place_id].tap(tag)
+            person = next((p for p in self.show.district.people if p.badge_tag == tag), None)
+            if person is not None:
+                type_pin(self.screen(place_id), person, self.show.pins[person.id])
             # A tag that comes back sooner has never left, as far as a reader can tell.
             time.sleep(OFF_THE_READER_S)
 

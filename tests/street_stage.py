@@ -10,13 +10,11 @@ A test module asks for them by
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
 from server import clock
 from server.app import create_app
@@ -24,6 +22,7 @@ from server.master_key import load_master_key
 from tests.chromium import Pages
 from tests.driver_street import Street
 from tests.opening import Opening
+from tests.served_cloud import served
 from tests.visit_story import settings
 
 pytest_plugins = ("tests.story_stage",)
@@ -46,14 +45,9 @@ def street(
     story = sqlite_opening.go_on(config, load_master_key(config.key_file))
     monkeypatch.setattr(clock, "now", lambda: story.now)
     app = create_app(config)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    street = Street(story, f"http://127.0.0.1:{server.port}", chromium_pages)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield street
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with served(app) as address:
+        street = Street(story, address, chromium_pages)
+        yield street
     app.extensions["valet"].database.close()
     story.database.close()
     assert street.told == [], "the console is not empty"

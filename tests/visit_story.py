@@ -45,7 +45,16 @@ VALET, RUNNER, OTHER_RUNNER, SUPERVISOR, MANAGER = "ana", "rosa", "teo", "sofia"
 
 def settings(data_dir: Path, database_url: str) -> Config:
     """The default settings on a test's folder and database."""
-    return replace(load_config(), data_dir=data_dir, database_url=database_url)
+    return replace(
+        load_config(),
+        data_dir=data_dir,
+        database_url=database_url,
+        # A password is enough here, and a PIN is hashed at once; tests of signing in say otherwise.
+        second_factor_roles=frozenset(),
+        pin_memory_kib=8,
+        pin_passes=1,
+        pin_lanes=1,
+    )
 
 
 def small_district() -> districts.District:

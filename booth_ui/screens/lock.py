@@ -1,8 +1,9 @@
-"""The lock: nobody is signed in, so the screen shows counts and asks for a badge, or a PIN."""
+"""The lock: nobody is signed in, so the screen shows counts and asks for a badge and a PIN."""
 
 from __future__ import annotations
 
 from collections import Counter
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -10,9 +11,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from booth_ui.desk import desk, station
 from booth_ui.page import go, show
 from booth_ui.screens.settings import is_ours
-from reader_agent.pins import PIN_LENGTH
+from booth_ui.watch import path_of
 from schemas import states
 from schemas.problems import Refusal
+from schemas.staff_pin import PIN_LENGTH
 
 blueprint = Blueprint("lock", __name__)
 
@@ -23,6 +25,7 @@ OPEN = frozenset(
         *("static", "watch.watch", "watch.alive", "settings.change", "receive.keep_typing"),
         "board.board",
         *("lock.lock", "lock.choose_person", "lock.ask_pin", "lock.open_with_pin"),
+        *("lock.ask_badge_owner", "lock.ask_first", "lock.take_first"),
     }
 )
 
@@ -58,6 +61,16 @@ def choose_person() -> Response:
     return show("unlock.html", people=station().pins.people())
 
 
+@blueprint.get("/badge")
+def ask_badge_owner() -> AnyResponse:
+    """The six digits of whoever has just shown a badge."""
+    asked = station().pins.asked()
+    if asked is None:
+        return go("/queue")
+    person, shown = asked
+    return _ask_pin(person.id, back=path_of(*shown))
+
+
 @blueprint.get("/unlock/<person_id>")
 def ask_pin(person_id: str) -> AnyResponse:
     """Their six digits."""
@@ -68,11 +81,31 @@ def ask_pin(person_id: str) -> AnyResponse:
 def open_with_pin(person_id: str) -> AnyResponse:
     """Sign them on, and back to the screen that was locked."""
     try:
-        person = station().pins.open(person_id, request.form.get("pin", ""))
+        is_on = station().pins.open(person_id, request.form.get("pin", ""))
     except Refusal as refusal:
         return _ask_pin(person_id, refusal)
-    back = request.args.get("back", "")
-    return go(back if is_ours(back) else "/queue", "tap.signed_on", person=person.name)
+    if not is_on:
+        return go(f"/unlock/{person_id}/first?{urlencode({'back': _back()})}")
+    return _signed_on()
+
+
+@blueprint.get("/unlock/<person_id>/first")
+def ask_first(person_id: str) -> AnyResponse:
+    """Six digits of one's own, instead of those that were given."""
+    return _ask_first(person_id)
+
+
+@blueprint.post("/unlock/<person_id>/first")
+def take_first(person_id: str) -> AnyResponse:
+    """Keep them, and sign on."""
+    chooser = station().pins.chooser()
+    if chooser is None or chooser.id != person_id:
+        return go("/queue", "problem.not_signed_in")
+    try:
+        station().pins.choose(request.form.get("pin", ""))
+    except Refusal as refusal:
+        return _ask_first(person_id, refusal)
+    return _signed_on()
 
 
 def _lock() -> Response:
@@ -81,8 +114,38 @@ def _lock() -> Response:
     return show("lock.html", waiting=waiting, ready=count[states.READY])
 
 
-def _ask_pin(person_id: str, refusal: Refusal | None = None) -> AnyResponse:
+def _back() -> str:
+    back = request.args.get("back", "")
+    return back if is_ours(back) else "/queue"
+
+
+def _signed_on() -> AnyResponse:
+    actor = station().actor()
+    if actor is None:
+        return go("/queue")
+    return go(_back(), "tap.signed_on", person=actor.name)
+
+
+def _ask_pin(
+    person_id: str, refusal: Refusal | None = None, back: str | None = None
+) -> AnyResponse:
     people = {person.id: person for person in station().pins.people()}
     if person_id not in people:
         return go("/unlock")
-    return show("unlock_pin.html", refusal=refusal, person=people[person_id], length=PIN_LENGTH)
+    return show(
+        "unlock_pin.html",
+        refusal=refusal,
+        person=people[person_id],
+        length=PIN_LENGTH,
+        home=back or _back(),
+        is_by_badge=back is not None,
+    )
+
+
+def _ask_first(person_id: str, refusal: Refusal | None = None) -> AnyResponse:
+    chooser = station().pins.chooser()
+    if chooser is None or chooser.id != person_id:
+        return go("/queue")
+    return show(
+        "unlock_first.html", refusal=refusal, person=chooser, length=PIN_LENGTH, home=_back()
+    )

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from booth_ui.car_notes import driving_notes
-from booth_ui.card_view import Row, booth_sections, lot_sections, why_words
+from booth_ui.card_view import Row, booth_sections, lot_sections, shut_words, why_words
 from booth_ui.desk import station, viewer
 from booth_ui.page import go, opened, show
 from booth_ui.paging import page_of
@@ -48,6 +48,7 @@ def queue(number: int = 1) -> Response:
         totals={section.heading: len(section.rows) for section in sections},
         page=page,
         jobs=_own_jobs(),
+        shut=shut_words(at.floor.crew.shut(), viewer()),
         news=news,
         has_draft=at.draft(),
     )
@@ -58,7 +59,8 @@ def jobs() -> Response:
     """What each person should drive next, what there is to know of the car, and why."""
     opened("jobs")
     crew = station().floor.crew
-    return show("jobs.html", jobs=_with_notes(crew.jobs()), waits=crew.waits())
+    shut = shut_words(crew.shut(), viewer())
+    return show("jobs.html", jobs=_with_notes(crew.jobs()), waits=crew.waits(), shut=shut)
 
 
 def _own_jobs() -> list[NotedJob]:

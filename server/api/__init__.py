@@ -31,6 +31,7 @@ from server.api.enroll import blueprint as enroll
 from server.api.health import blueprint as health
 from server.api.metrics import blueprint as metrics
 from server.api.photos import blueprint as photos
+from server.api.pins import blueprint as pins
 from server.api.problem import CONTENT_TYPE, ProblemSchema, http_error_as_json, refusal_as_json
 from server.api.route import SECURITY_SCHEMES
 from server.api.sync import blueprint as sync
@@ -113,7 +114,8 @@ def register_api(app: Flask) -> None:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = _API(app)
-    for blueprint in (health, sync, cards, photos, enroll, *(noun.blueprint for noun in _NOUNS)):
+    doors = (health, sync, cards, pins, photos, enroll)
+    for blueprint in (*doors, *(noun.blueprint for noun in _NOUNS)):
         api.register_blueprint(blueprint)
     app.register_blueprint(metrics)
     app.register_error_handler(Refusal, refusal_as_json)

@@ -12,6 +12,7 @@ from server.api.paging import PageQuerySchema, page_of, read_page
 from server.api.route import reading, reads
 from server.app import services
 from server.models import PersonRow
+from server.permissions import Permission
 
 blueprint = reading("people", "Who works in the district")
 
@@ -26,7 +27,7 @@ class PersonSchema(Schema):
     is_active = fields.Boolean(required=True)
 
 
-@reads(blueprint, "/people", page_of(PersonSchema, "PersonPage"), PageQuerySchema)
+@reads(blueprint, "/people", page_of(PersonSchema, "PersonPage"), PageQuerySchema, Permission.TODAY)
 def list_people(query: dict[str, Any]) -> dict[str, Any]:
     """People by id."""
     return services().database.read(

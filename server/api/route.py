@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from flask_smorest import Blueprint
 from marshmallow import Schema
 
@@ -17,7 +17,7 @@ from schemas.problems import Refusal
 from server import clock
 from server.api.problem import CONTENT_TYPE, ProblemSchema
 from server.app import services
-from server.permissions import Permission, may
+from server.permissions import Permission, check, may, needs
 from server.sessions import find_person, token_of
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -45,6 +45,7 @@ SECURITY_SCHEMES: Mapping[str, Mapping[str, str]] = {
 _PROBLEMS = {
     400: "The request cannot be read",
     401: "Nobody is signed in",
+    403: "The roles of who is signed in do not allow this",
     404: "There is no such thing",
     422: "The query cannot be used",
 }
@@ -63,16 +64,18 @@ def reads(
     path: str,
     schema: type[Schema],
     query: type[Schema] | None = None,
+    permission: Permission = Permission.VISIT,
 ) -> Callable[[V], V]:
-    """Make a function the answer to GET `path`. With `query` it gets a dict of that schema."""
-    codes = [400, 401, *([404] if "<" in path else []), *([422] if query else [])]
+    """Make a function the answer to GET `path`, for who has the permission. With `query` it gets
+    a dict of that schema."""
+    codes = [400, 401, 403, *([404] if "<" in path else []), *([422] if query else [])]
 
     def decorate(view: V) -> V:
         routed = blueprint.response(200, schema)(view)
         routed = problems(blueprint, {code: _PROBLEMS[code] for code in codes})(routed)
         if query is not None:
             routed = blueprint.arguments(query, location="query")(routed)
-        routed = blueprint.doc(security=[{SESSION: []}])(routed)
+        routed = needs(permission)(blueprint.doc(security=[{SESSION: []}])(routed))
         return cast("V", blueprint.get(path)(routed))
 
     return decorate
@@ -104,6 +107,7 @@ def _require_person() -> None:
     found = services().database.read(lambda s: find_person(s, token, now)) if token else None
     if found is None:
         raise Refusal("not_signed_in")
+    check(found, current_app.view_functions.get(request.endpoint or ""), is_change=False)
     g.reader = found
 
 

@@ -11,6 +11,7 @@ from server.api.paging import PageQuerySchema, page_of, read_page
 from server.api.route import reading, reads
 from server.app import services
 from server.models import StationRow
+from server.permissions import Permission
 
 blueprint = reading("stations", "The computers at the places, and when each was last heard of")
 
@@ -32,7 +33,9 @@ class StationSchema(Schema):
     cloned_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
-@reads(blueprint, "/stations", page_of(StationSchema, "StationPage"), PageQuerySchema)
+@reads(
+    blueprint, "/stations", page_of(StationSchema, "StationPage"), PageQuerySchema, Permission.TODAY
+)
 def list_stations(query: dict[str, Any]) -> dict[str, Any]:
     """Stations by id."""
     return services().database.read(

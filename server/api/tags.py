@@ -12,6 +12,7 @@ from server.api.paging import PageQuerySchema, page_of, read_page
 from server.api.route import reading, reads
 from server.app import services
 from server.models import TagRow
+from server.permissions import Permission
 
 blueprint = reading("tags", "Key tags, claim tags and badges")
 
@@ -33,7 +34,7 @@ class TagQuerySchema(PageQuerySchema):
     status = fields.String(load_default=None, validate=validate.OneOf(TAG_STATUSES))
 
 
-@reads(blueprint, "/tags", page_of(TagSchema, "TagPage"), TagQuerySchema)
+@reads(blueprint, "/tags", page_of(TagSchema, "TagPage"), TagQuerySchema, Permission.TODAY)
 def list_tags(query: dict[str, Any]) -> dict[str, Any]:
     """Tags by id."""
     statement = select(TagRow)

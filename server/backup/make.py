@@ -19,7 +19,8 @@ from server.backup.inventory import Inventory, open_one, take_inventory
 from server.backup.manifest import POSTGRESQL, SQLITE, Manifest, file_of, fingerprint
 from server.config import Config
 from server.database import Database
-from server.master_key import KeyFileError, MasterKey, load_master_key
+from server.keys.root import existing_key
+from server.master_key import MasterKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,6 @@ class Made:
 
     manifest: Manifest
     damaged: int
-
-
-def existing_key(config: Config) -> MasterKey:
-    """The master key, which is not made here. Raises `KeyFileError` without one."""
-    if not config.key_file.exists():
-        raise KeyFileError(
-            f"{config.key_file}: there is no master key here. It is never in a backup: put it "
-            "back from where it is kept"
-        )
-    return load_master_key(config.key_file)
 
 
 def make_backup(config: Config, folder: Path, *, with_photos: bool, now: datetime) -> Made:

@@ -13,10 +13,10 @@ from server import migrate
 from server.backup import photo_list, postgres_dump, sqlite_copy
 from server.backup.fault import BackupError
 from server.backup.inventory import count_rows, open_one, take_inventory
-from server.backup.make import existing_key
 from server.backup.manifest import SQLITE, Manifest, check_files, read_manifest
 from server.config import Config
 from server.database import Database
+from server.keys.root import existing_key
 from server.ledger import verify
 from server.ledger_chains import Tally
 from server.ledger_finding import FORK

@@ -30,6 +30,7 @@ _CODE = re.compile(r'class="code">(.*?)</p>', re.DOTALL)
 _DIGIT = re.compile(r"<span>(\d)</span>")
 _TICKET = re.compile(r"^/tickets/([0-9a-f-]{36})$")
 _PATIENCE_S = 30.0
+_LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Stage:
     screens: Mapping[str, BoothScreen]
     messages: Path
     speed: int
+    pins: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Evening:
         """Take the car in at its booth; returns the visit's id."""
         screen = self.stage.screens[car.booth_id]
         with self._at_place[car.booth_id]:
-            self._tap(car.booth_id, self._badge_of(VALET))
+            self._sign_on(car.booth_id, self._one_of(VALET))
             self._tap(car.booth_id, car.key_tag)
             self._until(lambda: screen.show("/receive").path == "/receive/plate")
             screen.fill("/receive/plate", {"plate": car.plate})
@@ -148,7 +150,7 @@ class Evening:
         self._sleep(60)
         code = self._until(lambda: code_on(read_page(link)))
         with self._at_place[car.back_at_id]:
-            self._tap(car.back_at_id, self._badge_of(VALET))
+            self._sign_on(car.back_at_id, self._one_of(VALET))
             self._tap(car.back_at_id, car.key_tag)
             screen.fill(f"/hand-over/{visit_id}", {"code": code})
 
@@ -175,9 +177,8 @@ class Evening:
         return self._until(look)
 
     def _work(self, place_id: str, runner: Person, key_tag: str) -> None:
-        assert runner.badge_tag is not None
         with self._at_place[place_id]:
-            self._tap(place_id, runner.badge_tag)
+            self._sign_on(place_id, runner)
             self._tap(place_id, key_tag)
 
     def _tap(self, place_id: str, tag: str) -> None:
@@ -187,10 +188,14 @@ class Evening:
         # A tag has left the reader when it was silent for a while; the next tap is another one.
         self._pause(0.9)
 
-    def _badge_of(self, role: str) -> str:
-        person = next(p for p in self.stage.district.people if role in p.roles and p.badge_tag)
+    def _sign_on(self, place_id: str, person: Person) -> None:
+        """The badge, and the PIN where the screen asks for it."""
         assert person.badge_tag is not None
-        return person.badge_tag
+        self._tap(place_id, person.badge_tag)
+        type_pin(self.stage.screens[place_id], person, self.stage.pins[person.id])
+
+    def _one_of(self, role: str) -> Person:
+        return next(p for p in self.stage.district.people if role in p.roles and p.badge_tag)
 
     def _nearest_lot(self, booth_id: str) -> str:
         lots = {place.id for place in self.stage.district.places if place.kind == LOT}
@@ -226,6 +231,21 @@ class Evening:
                 return found
             self._pause(0.25)
         raise ScreenError("what should have happened did not")
+
+
+def type_pin(screen: BoothScreen, person: Person, pin: str) -> None:
+    """After a badge: type its owner's PIN if the screen asks for it, once a shift at each station.
+    Raises `ScreenError` if it is refused, or if the badge was not read."""
+    deadline = clock.mono_s() + _PATIENCE_S
+    while clock.mono_s() < deadline:
+        # Only looked at: no finger has opened it.
+        if f'<span class="who">{person.name}</span>' in screen.show("/queue?redraw=1").text:
+            return
+        if f'action="/unlock/{person.id}?' in screen.show("/badge").text:
+            screen.fill(f"/unlock/{person.id}", {"pin": pin})
+            return
+        threading.Event().wait(_LOOK_EVERY_S)
+    raise ScreenError(f"the badge of {person.id} was not read")
 
 
 class _Over(Exception):

@@ -57,4 +57,7 @@ def _print_links(show: Show) -> None:
     for place in show.district.places:
         click.echo(f"  {place.kind:<10}  {links.booths[place.id]}/   {place.name}")
     click.echo(f"  manager     {links.manager}   {MANAGER} / {PASSWORD}")
+    people = {person.id: person for person in show.district.people}
+    told = ", ".join(f"{people[person].name} {pin}" for person, pin in show.pins.items())
+    click.echo(f"  PINs        {told}")
     click.echo("\nDrivers' pages are printed as their text messages go out. Ctrl-C ends all.\n")

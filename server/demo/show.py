@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import BaseWSGIServer
 
 from schemas.district import BOOTH, District, Place
+from schemas.ids import uuid7
+from schemas.staff_pin import PinCost, hash_pin
 from server import clock, migrate
 from server.accounts import set_password
 from server.database import Database
@@ -27,11 +29,16 @@ from server.demo.evening import Stage
 from server.demo.processes import Crew, DemoError, EmulatedReader, command, free_port
 from server.district import load_district, read_district
 from server.master_key import load_master_key
+from server.sign_in.pins import Given, take
 from server.sms.recording import FILE_NAME
 from server.stations import add_station
 
 MANAGER = "rosa"
 PASSWORD = "casco-demo"  # noqa: S105 (printed on the terminal, lives as long as the demo)
+# Printed beside it, one for each of the staff, in the order of the district's file.
+PINS = ("402913", "618274", "569374", "951628", "284706")
+# They are no secret, so a guess may be cheap: the demo has more stations than cores.
+_PIN_COST = PinCost(memory_kib=1024, passes=1, lanes=1)
 _READY_S = 120.0
 _LOOK_EVERY_S = 0.1
 
@@ -68,6 +75,8 @@ class Show:
             "VALET_SERVER_PORT": str(self.ports.cloud),
             "VALET_SERVER_PUBLIC_URL": self.cloud_url,
             "VALET_SERVER_DATABASE_URL": self._database_url,
+            # Nobody sets up an authenticator app for a look around.
+            "VALET_SERVER_SECOND_FACTOR_ROLES": "",
             # A price of ours, as the district is: nobody charges it.
             "VALET_SERVER_TARIFF_FLAT_CENTS": "100",
             "VALET_SERVER_TARIFF_MINUTE_CENTS": "3",
@@ -122,7 +131,7 @@ class Show:
         screens = {
             place.id: BoothScreen(self.screen_url(place.id)) for place in self.district.places
         }
-        return Stage(self.district, self.counters, screens, self.messages, speed)
+        return Stage(self.district, self.counters, screens, self.messages, speed, self.pins)
 
     def links(self) -> Links:
         """Where everything is."""
@@ -134,6 +143,12 @@ class Show:
     def screen_url(self, place_id: str) -> str:
         """The address of a place's touchscreen."""
         return f"http://127.0.0.1:{self.ports.screens[place_id]}"
+
+    @property
+    def pins(self) -> dict[str, str]:
+        """The PIN of everybody who has a badge."""
+        staff = [person.id for person in self.district.people if person.badge_tag is not None]
+        return dict(zip(staff, PINS, strict=True))
 
     @property
     def board_url(self) -> str:
@@ -161,8 +176,23 @@ class Show:
     def _fill(self, session: Session, keys: list[str]) -> None:
         load_district(session, self.district)
         set_password(session, MANAGER, PASSWORD)
+        self._give_pins(session)
         for place, key in zip(self.district.places, keys, strict=True):
             add_station(session, f"station-{place.id}", place.id, key, clock.now())
+
+    def _give_pins(self, session: Session) -> None:
+        key, now = load_master_key(self.folder / "cloud" / "master.key"), clock.now()
+        for person_id, pin in self.pins.items():
+            given = Given(
+                id=uuid7(now),
+                person_id=person_id,
+                verifier=hash_pin(pin, _PIN_COST),
+                is_temporary=False,
+                by=person_id,
+                reason=None,
+                at=now,
+            )
+            take(session, key, given, now)
 
     def _station_key(self, place: Place) -> str:
         """Write a station's settings and let it make its key; its public half."""

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from schemas.photo import JPEG
 from schemas.problems import Refusal
 from server import clock
-from server.app import refuse_foreign_origin, services
+from server.app import services
 from server.district import open_booths
 from server.driver import tongue, tries
 from server.driver.reader import Reader
@@ -42,15 +42,13 @@ def _limit_form() -> None:
 
 @blueprint.before_request
 def _limit_posts() -> None:
-    """A form has to come from our own page, and not too many of them. A tap has limits of its
-    own (`server.taps`)."""
+    """Not too many forms. A tap has limits of its own (`server.taps`)."""
     token = (request.view_args or {}).get("token")
     if request.method != "POST" or token is None:
         return
-    refuse_foreign_origin()
     found, now = services(), clock.now()
     opener = request.cookies.get(TAP_COOKIE, "") if token == CARD else token
-    is_few = found.database.write(
+    is_few = found.database.note(
         lambda session: tries.count(
             session, found.config, found.key, opener, request.remote_addr, now
         )
@@ -68,7 +66,7 @@ def _on_refusal(refusal: Refusal) -> Response:
 
 @blueprint.errorhandler(HTTPException)
 def _on_http_error(error: HTTPException) -> Response:
-    return _gone("other", error.code or 500)
+    return _gone("away" if error.code == 503 else "other", error.code or 500)
 
 
 def tap_again() -> Response:
@@ -112,9 +110,9 @@ def _finish(response: Response) -> Response:
     headers["Cache-Control"] = "no-store"
     headers["X-Robots-Tag"] = "noindex, nofollow"
     headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'nonce-{nonce()}'; script-src 'nonce-{nonce()}'; "
-        "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        f"default-src 'none'; object-src 'none'; style-src 'nonce-{nonce()}'; "
+        f"script-src 'nonce-{nonce()}'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     if request.endpoint in _SECRET:
         headers["Referrer-Policy"] = "no-referrer"

@@ -52,7 +52,7 @@ def ask(token: str) -> AnyResponse:
         request_car(session, found.config, found.key, visit_id, booth_id, wanted_at, now)
 
     try:
-        found.database.write(work)
+        found.database.write(work, in_turn=True)
     except Refusal as refusal:
         return page(token, refusal, (booth_id, when))
     return back_to(token)
@@ -68,7 +68,7 @@ def cancel(token: str) -> AnyResponse:
         cancel_request(session, found.config, found.key, visit.id, now)
 
     try:
-        found.database.write(work)
+        found.database.write(work, in_turn=True)
     except Refusal as refusal:
         return page(token, refusal)
     return back_to(token)

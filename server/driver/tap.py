@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.sun import LONGEST_URL
 from server import clock, taps
-from server.app import refuse_foreign_origin, services
+from server.app import services
 from server.driver import tongue
 from server.driver.blueprint import CARD, TAP_COOKIE, blueprint, nonce, tap_again
 from server.driver.reader import Reader
+from server.guarding.origin import from_an_unnamed_page
 from server.taps import Tap
 
 _PATH = "/t"
@@ -45,9 +46,9 @@ def tapped() -> AnyResponse:
 
 
 @blueprint.post("/tap")
+@from_an_unnamed_page
 def tap() -> AnyResponse:
     """Take the card's word: open the page of its visit for a while, in this browser."""
-    _refuse_foreign_tap()
     found = services()
     said = Tap(request.form.get("said", ""), request.remote_addr, held_token())
     token = taps.take(found.database, found.config, found.key, said, clock.now())
@@ -70,10 +71,3 @@ def tap() -> AnyResponse:
 def tap_over() -> Response:
     """Whoever reloads the answer to a tap has to tap again."""
     return tap_again()
-
-
-def _refuse_foreign_tap() -> None:
-    """As everywhere, but a browser without `Sec-Fetch-Site` calls our own page's origin null,
-    because that page tells nobody where it is."""
-    if "Sec-Fetch-Site" in request.headers or request.headers.get("Origin") != "null":
-        refuse_foreign_origin()

@@ -44,7 +44,7 @@ def tell(token: str, say: Callable[[Teller], None], *, is_own: bool = False) -> 
         say(Teller(session, found.config, found.key, visit.id, now))
         return visit
 
-    return found.database.write(work)
+    return found.database.write(work, in_turn=True)
 
 
 def sheet(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.models.calibration import CalibrationRow, PromiseOutcomeRow
 from server.models.card import CardKeyRow, CardReadRow, CardRow, TapFailureRow
 from server.models.change import ChangeRow
+from server.models.data_key import DataKeyRow
 from server.models.day_root import DayRefusalRow, DayRootRow, DaySpanRow
 from server.models.district import (
     ClosureRow,
@@ -18,6 +19,7 @@ from server.models.district import (
 from server.models.driver import DriverNoteRow, DriverTryRow, GuestLookRow
 from server.models.event import EventRow, JournalRow, QuarantineRow
 from server.models.guest import GuestRow, OtherGuestRow
+from server.models.lease import LeaseRow
 from server.models.leg_time import LegTimeRow
 from server.models.link import LinkRow
 from server.models.message import MessageRow
@@ -31,6 +33,14 @@ from server.models.report_schedule import ReportRunRow, ReportScheduleRow
 from server.models.request import RequestRow
 from server.models.session import AccountRow, SessionRow
 from server.models.shift import ShiftRow
+from server.models.sign_in import (
+    CityAccountRow,
+    CitySignInRow,
+    RecoveryCodeRow,
+    SecondFactorRow,
+    SignInRow,
+    StaffPinRow,
+)
 from server.models.station import (
     EnrolTryRow,
     StationCodeRow,
@@ -67,7 +77,10 @@ __all__ = [
     "CardReadRow",
     "CardRow",
     "ChangeRow",
+    "CityAccountRow",
+    "CitySignInRow",
     "ClosureRow",
+    "DataKeyRow",
     "DayRefusalRow",
     "DayRootRow",
     "DaySpanRow",
@@ -84,6 +97,7 @@ __all__ = [
     "IncidentFigureRow",
     "JournalRow",
     "KeyCheckFigureRow",
+    "LeaseRow",
     "LegTimeRow",
     "LinkRow",
     "MessageRow",
@@ -100,13 +114,17 @@ __all__ = [
     "PromiseRow",
     "PurgeRow",
     "QuarantineRow",
+    "RecoveryCodeRow",
     "ReportRunRow",
     "ReportScheduleRow",
     "RequestFigureRow",
     "RequestRow",
+    "SecondFactorRow",
     "SessionRow",
     "ShiftFigureRow",
     "ShiftRow",
+    "SignInRow",
+    "StaffPinRow",
     "StandFigureRow",
     "StationCodeRow",
     "StationFigureRow",

@@ -73,6 +73,7 @@ class PlaceRow(Mirrored):
     is_open: Mapped[bool]
     rows: Mapped[list[list[str]]] = mapped_column(JSONText, server_default="[]")
     hours: Mapped[tuple[Hours, ...]] = mapped_column(HoursText, server_default="[]")
+    staging_spaces: Mapped[int] = mapped_column(server_default="0")
     archived_at: Mapped[datetime | None]
     edited_at: Mapped[datetime | None]
 

@@ -45,6 +45,12 @@ class EventRow(Table):
             sqlite_where=text("tag_id IS NOT NULL"),
             postgresql_where=text("tag_id IS NOT NULL"),
         ),
+        Index(
+            "ix_events_key_seen",
+            "position",
+            sqlite_where=text("type = 'key.seen'"),
+            postgresql_where=text("type = 'key.seen'"),
+        ),
     )
 
     journal_id: Mapped[str] = mapped_column(primary_key=True)

@@ -21,7 +21,12 @@ class AccountRow(Table):
 
 
 class SessionRow(Table):
-    """A signed-in browser; the cookie's token is kept as its SHA-256."""
+    """A signed-in browser; the cookie's token is kept as its SHA-256.
+
+    `stage`: `open`, or what is still lacking (`server.sessions`). It ends at `expires_at`, and at
+    `idle_at` unless it is used before. `how`, `network` and `browser` are for its owner to know
+    it by.
+    """
 
     __tablename__ = "sessions"
 
@@ -29,3 +34,9 @@ class SessionRow(Table):
     person_id: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    stage: Mapped[str] = mapped_column(server_default="open")
+    seen_at: Mapped[datetime | None]
+    idle_at: Mapped[datetime | None]
+    how: Mapped[str | None]
+    network: Mapped[str | None]
+    browser: Mapped[str | None]

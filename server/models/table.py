@@ -33,6 +33,10 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+# Made once: `json.dumps` makes another one at each call.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 class JSONText(TypeDecorator[Any]):
     """A small JSON value kept as text, alike on every database."""
 
@@ -43,7 +47,7 @@ class JSONText(TypeDecorator[Any]):
         """Write the value as compact JSON with sorted keys."""
         if value is None:
             return None
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _encode(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read the value back."""

@@ -25,7 +25,8 @@ class PlannerSearchRow(Table):
     """How many searches ended so, in at most `upto_ms` and in more than the bound below it.
 
     `fault`: why the baseline planned instead, empty where the search was used. `took_ms`: all of
-    them together.
+    them together. `cost_centi` and `baseline_centi`: what their plans cost, and what first come,
+    first served would have, in hundredths of a driver's late minute.
     """
 
     __tablename__ = "planner_searches"
@@ -34,3 +35,5 @@ class PlannerSearchRow(Table):
     upto_ms: Mapped[int] = mapped_column(primary_key=True)
     searches: Mapped[int]
     took_ms: Mapped[int]
+    cost_centi: Mapped[int] = mapped_column(server_default="0")
+    baseline_centi: Mapped[int] = mapped_column(server_default="0")

@@ -54,6 +54,7 @@ class Outage:
     def config(self, folder: Path, cloud_url: str) -> Config:
         """The settings of the station, with the limits that every station has by default."""
         return Config(
+            asks_pin=False,
             station_id=self.station_id,
             place_id=self.place_id,
             role="booth",

@@ -284,6 +284,7 @@ class FiveBooths:
 
     def _open_station(self, place: districts.Place) -> None:
         config = Config(
+            asks_pin=False,
             station_id=f"station-{place.id}",
             place_id=place.id,
             role="booth" if place.kind == districts.BOOTH else "lot",

@@ -115,7 +115,8 @@ def test_damage_after_an_orderly_end_is_set_aside(cut_off: CutOff, damage: str) 
 
 def _assert_set_aside(cut_off: CutOff) -> None:
     """The next start keeps what is there, byte by byte, says so, and begins a new journal."""
-    before = cut_off.contents()
+    # What it was sealed with stays where it is.
+    before = {name: content for name, content in cut_off.contents().items() if "sqlite3" in name}
     with capture_logs() as logs:
         station = cut_off.open()
 

@@ -79,6 +79,7 @@ class WrongClock:
         wall = self.now + wrong_by
         self._clock = FakeClock(mono_ns=5 * 10**9, wall=wall, wall_synced=synced, boot_id=boot_id)
         config = Config(
+            asks_pin=False,
             station_id=STATION_ID,
             place_id=PLACE_ID,
             role="booth",

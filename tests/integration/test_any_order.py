@@ -31,6 +31,8 @@ from tests.cloud_kit import CloudKit, open_cloud
 from tests.station_lines import StationLines, minutes_later, visit_id_of
 from tests.visit_story import OTHER_RUNNER, RUNNER
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 NOW = minutes_later(30)
 RECORDED = (
     *(EventRow, GuestRow, JournalRow, LinkRow, MessageRow, MoveRow, PromiseRow),

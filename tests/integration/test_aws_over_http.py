@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
 import urllib3
+from botocore.exceptions import ClientError
 
+from server.keys.root import open_root, wrap_file
 from server.mail.mailer import Attachment, Mail
 from server.mail.ses import SESMailer
+from server.master_key import KeyFileError
 from server.photo_bucket import PhotoBucket
 from server.photo_store import Found, Photo
 from server.report_bucket import ReportBucket
@@ -21,6 +29,7 @@ from server.sms.receipts import ReceiptQueue
 from server.sms.sns import SNSGateway
 from tests.moto_cloud import moto_cloud
 from tests.sms_office import Office
+from tests.visit_story import settings
 
 PHONE, REGION = "+50761234567", "us-east-1"
 pytest_plugins = ("tests.sms_stage",)
@@ -80,6 +89,72 @@ def test_a_report_goes_into_a_bucket_and_by_mail(aws: str) -> None:
     assert mailer.send(mail).kind == SENT
     held = urllib3.request("GET", f"{aws}/moto-api/data.json").json()
     assert len(held["ses"]["RawMessage"]) == 1
+
+
+def test_the_master_key_lies_in_the_envelope_of_kms_and_changes_it(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", aws)
+    service = client("kms", aws)
+    first, second = (service.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+    plain = settings(tmp_path, "sqlite://")
+    config = replace(plain, kms_key=first)
+
+    key = open_root(config)
+    text = config.key_file.read_text()
+    assert text.startswith("kms:")
+    assert key.secret.hex() not in text
+    # The file alone says that KMS is to be asked.
+    assert open_root(plain) == open_root(config) == key
+
+    wrap_file(replace(plain, kms_key=second))
+    assert config.key_file.read_text() != text
+    assert open_root(plain) == key
+    # From the environment, and what is no work of KMS.
+    elsewhere = replace(plain, data_dir=tmp_path / "none", master_key=text.strip())
+    assert open_root(elsewhere) == key
+    made_up = base64.b64encode(second.encode() + bytes(80)).decode()
+    in_environment = replace(elsewhere, master_key=f"kms:{made_up}")
+    with pytest.raises(KeyFileError, match="KMS refuses the master key"):
+        open_root(in_environment)
+
+
+def test_a_master_key_in_plain_goes_into_an_envelope_and_stays_the_same(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", aws)
+    kms_key = client("kms", aws).create_key()["KeyMetadata"]["KeyId"]
+    plain = settings(tmp_path, "sqlite://")
+    key = open_root(plain)
+
+    wrap_file(replace(plain, kms_key=kms_key))
+
+    assert open_root(plain) == key
+    assert key.secret.hex() not in plain.key_file.read_text()
+    # For another purpose than ours, KMS opens nothing of it.
+    blob = base64.b64decode(plain.key_file.read_text().strip().removeprefix("kms:"))
+    with pytest.raises(ClientError):
+        client("kms", aws).decrypt(CiphertextBlob=blob)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "http://127.0.0.1:9")
+    with pytest.raises(KeyFileError, match="KMS is out of reach"):
+        open_root(plain)
+
+
+def test_photos_and_reports_are_encrypted_under_the_key_of_the_settings(aws: str) -> None:
+    s3, content = client("s3", aws), b"\xff\xd8 a picture"
+    s3.create_bucket(Bucket="valet-sealed")
+    bucket = PhotoBucket("valet-sealed", REGION, 60, endpoint_url=aws, kms_key="alias/valet")
+    photo = Photo("visit", hashlib.sha256(content).hexdigest(), len(content))
+    bucket.keep(photo, content)
+    reports = ReportBucket("valet-sealed", REGION, 60, endpoint_url=aws, kms_key="alias/valet")
+    reports.keep("one.csv", b"a,b", "text/csv")
+    for name in (f"photos/{photo.path}", "reports/one.csv"):
+        head = s3.head_object(Bucket="valet-sealed", Key=name)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/valet")
+
+    put = bucket.put(photo, datetime.now(UTC))
+    signed = parse_qs(urlsplit(put.url).query)["X-Amz-SignedHeaders"][0].split(";")
+    assert {name.lower() for name in put.headers} <= set(signed)
 
 
 def event(message: str, **more: object) -> str:

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from reader_agent import cloud as fault
 from reader_agent import cloud_client
-from reader_agent.cloud import Asked, CloudLost
+from reader_agent.cloud import Asked, CloudLost, pack
 from reader_agent.cloud_client import CloudClient
 from schemas.signing import is_signed, new_private_key, public_key_of
 from tests.station_kit import ANA, HERRERA, StationKit, config_of
@@ -117,6 +120,18 @@ def test_the_request_is_signed_as_it_is_sent(cloud: LoopbackCloud, client: Cloud
     assert not is_signed(public_key, headers, "POST", "/v1/sync", body + b" ")
 
 
+def test_what_the_station_logs_next_has_the_id_that_the_cloud_was_told(
+    cloud: LoopbackCloud, client: CloudClient
+) -> None:
+    for _ in range(2):
+        client.exchange(_asked(b'{"a":1}'))
+        with capture_logs(processors=[merge_contextvars]) as logged:
+            structlog.get_logger().warning("station.problem")
+        headers = cloud.requests[-1][0]
+        assert logged[0]["request_id"] == headers["X-Request-Id"]
+    assert len({headers["X-Request-Id"] for headers, _ in cloud.requests}) == 2
+
+
 CARD_KEYS = {"keys": [f"{slot:02X}" * 16 for slot in range(5)], "url": "https://v.example/t"}
 
 
@@ -159,6 +174,18 @@ def test_a_long_body_is_packed_and_the_packed_bytes_are_signed(
     ((headers, body),) = cloud.requests
     assert headers["Content-Encoding"] == "gzip"
     assert len(gzip.decompress(body).splitlines()) == 501
+    assert is_signed(public_key_of(PRIVATE_KEY), headers, "POST", "/v1/sync", body)
+
+
+def test_what_was_packed_ahead_goes_behind_its_header(
+    cloud: LoopbackCloud, client: CloudClient
+) -> None:
+    lines = [b'{"a":"%d"}' % number for number in range(500)]
+    client.exchange(replace(_asked(*lines), packed=pack(lines, 1)))
+    client.exchange(_asked(*lines))
+    (headers, body), (_, packed_at_once) = cloud.requests
+    assert headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(body) == gzip.decompress(packed_at_once)
     assert is_signed(public_key_of(PRIVATE_KEY), headers, "POST", "/v1/sync", body)
 
 

@@ -14,6 +14,9 @@ import urllib3
 from server.demo.processes import command
 from tests.one_car import first_port, until
 
+# Its links are there to be opened.
+pytestmark = pytest.mark.shows_secrets
+
 
 @pytest.mark.usefixtures("unmeasured")
 def test_the_demo_prints_links_that_answer_and_leaves_nothing_running(tmp_path: Path) -> None:

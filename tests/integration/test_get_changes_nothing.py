@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
@@ -16,6 +17,10 @@ from server.driver.blueprint import TAP_COOKIE
 from server.models import LinkRow
 from tests.driver_phone import ask, dump, link
 from tests.visit_story import Story, StoryVisit
+
+# The same routes are walked again and again: what they reach, others have measured.
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 pytest_plugins = ("tests.driver_stage",)
 

@@ -14,6 +14,7 @@ from tests.manager_evening import Evening, signed_in
 from tests.visit_story import MANAGER
 
 PAGE = "/manage/stations"
+WHY = {"reason": "a new booth"}
 STATION = "station-herrera"
 pytest_plugins = ("tests.manager_stage",)
 
@@ -56,7 +57,8 @@ def test_every_station_is_listed_with_all_that_is_known(
 def test_a_new_station_gets_a_code_that_is_shown_once(
     client: FlaskClient, evening: Evening
 ) -> None:
-    answer = client.post(f"{PAGE}/code", data={"station": " bolivar-2 ", "place": "bolivar"})
+    form = {"station": " bolivar-2 ", "place": "bolivar", **WHY}
+    answer = client.post(f"{PAGE}/code", data=form)
 
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -70,7 +72,7 @@ def test_a_new_station_gets_a_code_that_is_shown_once(
 
 
 def test_a_known_station_gets_a_code_for_a_new_key(client: FlaskClient, evening: Evening) -> None:
-    client.post(f"{PAGE}/code", data={"station": STATION, "place": "herrera"})
+    client.post(f"{PAGE}/code", data={"station": STATION, "place": "herrera", **WHY})
     assert "Code unused until" in row_of(client.get(PAGE).text, STATION)
     evening.story.wait(minutes=11)
     assert "Code unused until" not in row_of(client.get(PAGE).text, STATION)
@@ -82,12 +84,13 @@ def test_a_known_station_gets_a_code_for_a_new_key(client: FlaskClient, evening:
         ({"station": "Bolívar 2", "place": "bolivar"}, 400, "lower-case letters"),
         ({"station": "", "place": "bolivar"}, 400, "lower-case letters"),
         ({"station": "bolivar-2", "place": "nowhere"}, 404, "no place"),
+        ({"station": "bolivar-2", "place": "bolivar", "reason": " "}, 422, "Write the reason"),
     ],
 )
 def test_a_code_that_cannot_be_made_says_why(
     client: FlaskClient, evening: Evening, form: dict[str, str], status: int, words: str
 ) -> None:
-    answer = client.post(f"{PAGE}/code", data=form)
+    answer = client.post(f"{PAGE}/code", data={**WHY, **form})
     assert (answer.status_code, words in answer.text) == (status, True)
     assert codes(evening) == []
 

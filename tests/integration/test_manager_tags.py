@@ -20,6 +20,7 @@ from tests.manager_evening import DATE, Evening, signed_in
 from tests.visit_story import MANAGER, claim_tag, key_tag
 
 TAGS = "/manage/tags"
+WHY = {"reason": "new cards came"}
 CARD = "nfca:04A1B2C3D4E5F6"
 pytest_plugins = ("tests.manager_stage",)
 
@@ -106,7 +107,7 @@ def test_one_tag_is_enrolled_by_an_event_of_whoever_is_signed_in(
     client: FlaskClient, evening: Evening
 ) -> None:
     form = {"kind": "claim", "label": " C 900 ", "tag": "04:a1:b2:c3:d4:e5:f6", "person": "ana"}
-    answer = client.post(f"{TAGS}/enrol", data=form)
+    answer = client.post(f"{TAGS}/enrol", data={**form, **WHY})
 
     assert answer.status_code == 303
     page = client.get(answer.headers["Location"]).text
@@ -116,17 +117,25 @@ def test_one_tag_is_enrolled_by_an_event_of_whoever_is_signed_in(
     assert "Luis Mora" in line
     (event,) = tag_events(evening)
     assert (event.type, event.actor, event.tag_id) == (events.TAG_ENROLLED, MANAGER, CARD)
+    assert WHY["reason"] in client.get("/manage/admin/changes").text
+
+
+def test_nothing_is_enrolled_without_a_reason(client: FlaskClient, evening: Evening) -> None:
+    form = {"kind": "claim", "label": "C 900", "tag": CARD, "reason": "x"}
+    answer = client.post(f"{TAGS}/enrol", data=form)
+    assert (answer.status_code, "Write the reason" in answer.text) == (422, True)
+    assert tag_events(evening) == []
 
 
 def test_a_badge_is_enrolled_for_a_person(client: FlaskClient) -> None:
     form = {"kind": "badge", "label": "B1", "tag": CARD, "person": "sofia"}
-    page = client.post(f"{TAGS}/enrol", data=form, follow_redirects=True).text
+    page = client.post(f"{TAGS}/enrol", data={**form, **WHY}, follow_redirects=True).text
     assert "Sofía Luna" in row_of(page, CARD)
 
 
 def test_many_are_enrolled_at_once_or_none_of_them(client: FlaskClient, evening: Evening) -> None:
     lines = f"C900;{CARD}\nC901;08A1B2C3\nC902;88A1B2C3\nC001;nfca:04111111111111\nonly a label"
-    answer = client.post(f"{TAGS}/enrol", data={"kind": "claim", "lines": lines})
+    answer = client.post(f"{TAGS}/enrol", data={"kind": "claim", "lines": lines, **WHY})
 
     assert answer.status_code == 422
     faults = answer.text.split('id="faults"')[1].split("</div>")[0]
@@ -138,14 +147,14 @@ def test_many_are_enrolled_at_once_or_none_of_them(client: FlaskClient, evening:
     assert tag_events(evening) == []
 
     lines = f"C900;{CARD}\nC901;nfca:04222222222222\nC001;nfca:04111111111111"
-    answer = client.post(f"{TAGS}/enrol", data={"kind": "claim", "lines": lines})
+    answer = client.post(f"{TAGS}/enrol", data={"kind": "claim", "lines": lines, **WHY})
     faults = answer.text.split('id="faults"')[1].split("</div>")[0]
     assert "Line 3." in faults
     assert "has that label already" in faults
     assert tag_events(evening) == []
 
     good = lines.replace("C001", "C902")
-    answer = client.post(f"{TAGS}/enrol", data={"kind": "claim", "lines": good})
+    answer = client.post(f"{TAGS}/enrol", data={"kind": "claim", "lines": good, **WHY})
     assert answer.status_code == 303
     assert len(tag_events(evening)) == 3
 
@@ -157,7 +166,7 @@ def test_many_are_enrolled_at_once_or_none_of_them(client: FlaskClient, evening:
 def test_a_refused_id_is_told_in_words(evening: Evening, language: str, typed: str) -> None:
     client = signed_in(evening, language)
     form = {"kind": "key", "label": "K900", "tag": typed}
-    answer = client.post(f"{TAGS}/enrol", data=form)
+    answer = client.post(f"{TAGS}/enrol", data={**form, **WHY})
 
     assert answer.status_code == 422
     faults = answer.text.split('id="faults"')[1].split("</div>")[0]
@@ -218,7 +227,7 @@ def test_a_form_of_another_site_enrols_nothing(client: FlaskClient, evening: Eve
 
 def test_text_in_a_label_is_never_markup_nor_a_formula(client: FlaskClient) -> None:
     form = {"kind": "claim", "label": "=<b>1</b>", "tag": CARD}
-    client.post(f"{TAGS}/enrol", data=form)
+    client.post(f"{TAGS}/enrol", data={**form, **WHY})
 
     assert "&lt;b&gt;" in client.get(f"{TAGS}?q={CARD}").text
     rows = list(csv.reader(io.StringIO(client.get(f"{TAGS}.csv?q={CARD}").text)))

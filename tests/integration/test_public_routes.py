@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import pytest
 import schemathesis
 from flask import Flask, url_for
 from flask.testing import FlaskClient
@@ -25,6 +26,10 @@ from server.driver.blueprint import TAP_COOKIE
 from server.driver.description import FORMS
 from server.models import LinkRow
 from tests.visit_story import Story, StoryVisit
+
+# The same routes are walked again and again: what they reach, others have measured.
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 pytest_plugins = ("tests.driver_stage",)
 load_all_checks()

@@ -21,6 +21,7 @@ from sqlalchemy import text
 from reader_agent.clock import FakeClock
 from reader_agent.cloud import Asked
 from reader_agent.cloud_client import CARD_KEYS_PATH, SYNC_PATH, read_answer
+from reader_agent.sign_in.pin_box import FILE_NAME
 from reader_agent.station import Station
 from schemas.district import DistrictSchema
 from schemas.enrolment import ENROLL_PATH, KEY_PATH
@@ -180,6 +181,9 @@ def station_of(kept: Recording, name: str, folder: Path, *more_sql: str) -> Stat
     connection.executescript("\n".join([*facts["sql"], *(f"{each};" for each in more_sql)]))
     connection.execute(f"PRAGMA user_version = {facts['user_version']}")
     connection.close()
+    if "pin_key" in facts:
+        # The first recordings are older than the key that seals what is known of people.
+        (config.data_dir / FILE_NAME).write_bytes(bytes.fromhex(facts["pin_key"]))
     wall = datetime.fromisoformat(facts["wall"])
     says = {"wall_synced": facts["wall_synced"], "boot_id": facts["boot_id"]}
     return Station(config, FakeClock(mono_ns=facts["mono_ns"], wall=wall, **says))

@@ -127,6 +127,10 @@ class Recorder:
         if path == self._folder:
             self.operations.append(SyncFolder())
         elif (name := self._name(str(path))) is not None:
+            if name not in self._file_of:
+                # The station writes a small file of its own at once, and syncs it.
+                self._new(name)
+                self.operations.append(Write(self._count, 0, path.read_bytes()))
             self.operations.append(Sync(self._file_of[name]))
 
     # Names.

@@ -43,6 +43,7 @@ from schemas.catalog import LANGUAGES, Catalog
 from schemas.district import ROLES, TAG_LOST, TAG_STATUSES
 from schemas.problems import HTTP_STATUS
 from schemas.reception import COLOURS, DAMAGES, HANDLING, ZONES
+from schemas.staff_pin import REASONS as PIN_REASONS
 
 UI = Path(booth_ui.__file__).parent
 SERVER = Path(server.__file__).parent
@@ -61,6 +62,7 @@ ROUTES = {
     *("watch.watch", "watch.alive", "settings.change", "receive.keep_typing"),
     "board.board",
     *("lock.lock", "lock.choose_person", "lock.ask_pin", "lock.open_with_pin"),
+    *("lock.ask_badge_owner", "lock.ask_first", "lock.take_first"),
 }
 
 # Keys that are put together from a name, one by one.
@@ -99,6 +101,7 @@ DYNAMIC = {
     *(f"mark.{name}" for name in (*states.CAR_STATES, "late")),
     *(f"held.{name}" for name in (*HELD_REASONS, "out_of_order")),
     *(f"reason.{name}" for name in REASONS),
+    *(f"pin_reason.{name}" for name in PIN_REASONS),
     *(f"resolve.reason_{name}" for name in RESOLVE_REASONS),
     *(f"ending.{name}" for name in (states.AT_BOOTH, states.READY, states.PARKED)),
     f"ending.{states.HANDED_OVER}",
@@ -226,6 +229,7 @@ def test_a_problem_says_no_code_and_needs_no_values() -> None:
     with_places = {key for key, text in problems.items() if places_in(text)}
     assert with_places == {
         "problem.bad_code_left",
+        "problem.pin_locked_min",
         "problem.tag_in_use_by",
         "problem.wrong_pin_left",
     }

@@ -23,8 +23,9 @@ from server.manager.day_csv import COLUMNS
 from server.report_periods import SPANS
 from server.reports.catalogue import REPORTS
 from server.reports.today_now import DRIVING, GIVEN, IDLE, ON_THE_WAY
+from server.sign_in.record import WAYS
 
-DOMAINS = ("manager", "reports", "administration")
+DOMAINS = ("manager", "reports", "administration", "sign_in")
 SERVER = Path(__file__).resolve().parents[2] / "server"
 KEY = re.compile(r'"(manage\.(?!css"|js")[a-z_.]*[a-z_])"')
 
@@ -103,6 +104,7 @@ def test_every_key_that_a_page_or_a_route_names_has_words() -> None:
         ("admin.language", LANGUAGES),
         ("admin.subject", record.KINDS),
         ("admin.action", record.ACTIONS),
+        ("account.how", WAYS),
         ("admin.texts.of", outbox.TEMPLATES),
         ("admin.field", (*places.EDITED, *closures.EDITED, *people.EDITED, *tariffs.PRICES)),
         ("admin.rule", (*places.EDITED, *closures.EDITED, *people.EDITED, *tariffs.PRICES)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reader_agent.config import Config
+from reader_agent.installation.station_files import Choices, StationFile, station_files
 from tests.station_kit import ANA, KEY_1, StationKit, visit_change
 
 PUBLIC = "https://v.example.org"
@@ -38,8 +39,10 @@ def test_what_is_no_address_of_a_page_is_passed_over(tmp_path: Path, told: str |
 
 
 def test_the_kiosks_policy_lets_our_own_page_and_no_other_use_the_camera() -> None:
-    path = Path(__file__).parents[2] / "firmware_notes" / "kiosk_policy.json"
-    policy = json.loads(path.read_text(encoding="utf-8"))
+    path = "/etc/chromium/policies/managed/valet-booth.json"
+    written = [file for file in station_files(Choices()) if str(file.path) == path]
+    assert isinstance(written[0], StationFile)
+    policy = json.loads(written[0].content)
     port = Config.__dataclass_fields__["screen_port"].default
     assert policy["VideoCaptureAllowedUrls"] == [f"http://127.0.0.1:{port}"]
     assert policy["VideoCaptureAllowed"] is policy["AudioCaptureAllowed"] is False

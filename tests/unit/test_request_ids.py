@@ -18,6 +18,7 @@ from schemas.request_ids import REQUEST_ID_HEADER, checked_request_id, new_reque
 from server.api.problem import http_error_as_json, refusal_as_json
 from server.logs import configure_logs
 from server.request_ids import name_requests, request_id
+from server.worker import _Rounds
 
 GOOD = "0f2c9a7b-5d31-4e08-9f6a-1b2c3d4e5f60"
 log = structlog.get_logger()
@@ -127,3 +128,24 @@ def test_the_cloud_s_own_log_lines_have_it(app: Flask, capfd: pytest.CaptureFixt
         ("said", GOOD),
         ("said_again", GOOD),
     ]
+
+
+def test_every_line_of_a_round_of_the_worker_has_its_name_and_an_id_of_its_own() -> None:
+    rounds = _Rounds("sending", lambda: structlog.get_logger().info("said"))
+    with capture_logs(processors=[merge_contextvars]) as logged:
+        rounds.once()
+        rounds.once()
+    assert [entry["work"] for entry in logged] == ["sending", "sending"]
+    first, second = (checked_request_id(entry["request_id"]) for entry in logged)
+    assert first != second
+    assert [entry["request_id"] for entry in logged] == [first, second]
+    assert get_contextvars() == {}
+
+
+def test_a_round_that_fails_is_said_once_with_its_id() -> None:
+    rounds = _Rounds("reports", lambda: 1 // 0)
+    with capture_logs(processors=[merge_contextvars]) as logged:
+        rounds.once()
+        rounds.once()
+    assert [(entry["event"], entry["work"]) for entry in logged] == [("work_failing", "reports")]
+    assert checked_request_id(logged[0]["request_id"]) == logged[0]["request_id"]

@@ -104,3 +104,51 @@ def test_only_end_user_messaging_takes_a_pool_for_a_sender(
 
     config = load_config(written(tmp_path, f"{PREFIX}SMS_GATEWAY=voice-v2", sender))
     assert config.sms_sender == "pool-0123456789abcdef"
+
+
+def test_the_citys_own_sign_in_is_told_by_its_settings(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    config = load_config(
+        written(
+            tmp_path,
+            f"{PREFIX}OIDC_ISSUER=https://id.example.gob.pa",
+            f"{PREFIX}OIDC_CLIENT_ID=valet",
+            f"{PREFIX}OIDC_CLIENT_SECRET_FILE={secret}",
+            f"{PREFIX}OIDC_ROLES=valet gerencia=manager, valet-auditoria=auditor",
+            f"{PREFIX}SECOND_FACTOR_ROLES=",
+        )
+    )
+
+    assert config.city.is_on
+    assert config.city.client_secret == "s3cret"
+    assert config.city.roles == {"valet gerencia": "manager", "valet-auditoria": "auditor"}
+    assert config.second_factor_roles == frozenset()
+    assert "s3cret" not in repr(config)
+
+
+def test_by_default_there_is_no_city_and_who_administers_needs_a_second_factor() -> None:
+    config = load_config()
+
+    assert not config.city.is_on
+    assert config.second_factor_roles == {"manager", "administrator"}
+    assert (config.pin_memory_kib, config.pin_passes, config.pin_lanes) == (65_536, 3, 4)
+
+
+def test_a_city_that_is_half_told_is_no_city(tmp_path: Path) -> None:
+    told = "\n".join(
+        faults_of(
+            written(
+                tmp_path,
+                f"{PREFIX}OIDC_ISSUER=http://id.example.gob.pa",
+                f"{PREFIX}OIDC_CLIENT_SECRET_FILE={tmp_path}/none",
+                f"{PREFIX}OIDC_ROLES=group=king",
+                f"{PREFIX}SECOND_FACTOR_ROLES=king",
+                f"{PREFIX}CITY=x",
+            )
+        )
+    )
+
+    for name in ("OIDC_ISSUER", "OIDC_CLIENT_SECRET_FILE", "OIDC_ROLES", "SECOND_FACTOR_ROLES"):
+        assert f"{PREFIX}{name}: " in told
+    assert f"{PREFIX}CITY: there is no such setting" in told

@@ -14,7 +14,7 @@ in a copy of that state, with that state's own agent, server and databases.
 | --- | --- |
 | `requests` | each request as it came, with time and signature, and its answer, or a lost one |
 | `forms` | what that version demands of an answer and of a request, see `tests.wire.form` |
-| `stations` | each station: its settings, its database at the end, and what its mirror held |
+| `stations` | each station: settings, database and sealing key at the end, what its mirror held |
 | `set_back` | SQL that takes from such a database all that the cloud ever answered |
 | `tables` | the cloud's tables at the end: their columns, and their rows |
 | `district`, `master_key` | what the cloud began with |

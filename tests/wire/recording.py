@@ -11,6 +11,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE
 
+from reader_agent.sign_in.pin_box import FILE_NAME
 from reader_agent.station import Station
 from reader_agent.terms import TermsSchema
 from schemas import events
@@ -192,6 +193,7 @@ def _station_facts(speaker: Speaker, mirror: dict[str, Any]) -> dict[str, Any]:
         "wall_synced": speaker.clock.wall_synced(),
         "user_version": steps,
         "sql": sql,
+        "pin_key": (speaker.config.data_dir / FILE_NAME).read_bytes().hex(),
         "mirror": mirror,
     }
 
