@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, Request
 
 from booth_ui.app import create_app
 from booth_ui.screen_server import ScreenServer
@@ -131,7 +131,12 @@ def type_on_keypad(page: Page, text: str) -> None:
 def hold(page: Page, name: str) -> None:
     """Keep a button down until its form was sent, as what cannot be undone asks for."""
     page.get_by_role("button", name=name).hover()
-    with page.expect_request(lambda request: request.method == "POST"):
+
+    def is_form(request: Request) -> bool:
+        # What was typed just before is posted on its own, and may be late.
+        return request.method == "POST" and not request.url.endswith("/receive/typing")
+
+    with page.expect_request(is_form):
         page.mouse.down()
     page.mouse.up()
 
