@@ -3,7 +3,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-WORKERS ?= 3
+WORKERS ?= 4
 SEED ?= 7
 NIGHTS ?= 1
 BENCH_JSON ?= .bench/bench.json
