@@ -100,10 +100,16 @@ def main(folder: str, url: str, count: str, size_bytes: str) -> None:
         if hashlib.sha256(content).hexdigest() not in known:
             booth.photograph(visit_id, content)
     taken = [hashlib.sha256(content).hexdigest() for content in contents]
-    print(json.dumps({"taken": taken}), flush=True)
+    _say({"taken": taken})
     until(booth.has_brought_all, "every photo is in the cloud")
-    print(json.dumps({"done": True}), flush=True)
+    _say({"done": True})
     booth.close()
+
+
+def _say(fact: object) -> None:
+    # In one piece, and on a line of its own: the threads' logs go to the same place.
+    sys.stdout.write(f"\n{json.dumps(fact)}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
