@@ -69,7 +69,7 @@ def advisories(packages: list[tuple[str, str, str]]) -> dict[str, list[str]]:
         json.dumps({"queries": queries}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
         results = json.loads(answer.read())["results"]
     if len(results) != len(packages):
         raise ValueError("not an answer for each package")

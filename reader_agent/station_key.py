@@ -21,14 +21,13 @@ import click
 import structlog
 
 from reader_agent.config import ConfigError, read_config
+from reader_agent.private_key import read_private_key
 from schemas.signing import new_private_key, public_key_of
 
 FILE_NAME = "station.key"
 NEXT_FILE_NAME = "station.key.next"
 ENROLL_FILE_NAME = "station.key.enroll"
 _COMING = (NEXT_FILE_NAME, ENROLL_FILE_NAME)
-_LENGTH = 32
-_OTHERS = 0o077
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +73,7 @@ class KeyRing:
         path = self._folder / name
         if _load_if_any(path) is None:
             _create(path)
-        return _load(path)
+        return read_private_key(path, StationKeyError)
 
     def worked(self, key: bytes) -> None:
         """The cloud listens to `key`: from now on it is the one in use. Where the card cannot
@@ -117,10 +116,10 @@ def load_or_create(data_dir: Path) -> bytes:
     """The 32 raw bytes of the private key in `data_dir`. Raises `StationKeyError`."""
     path = data_dir / FILE_NAME
     try:
-        return _load(path)
+        return read_private_key(path, StationKeyError)
     except FileNotFoundError:
         _create(path)
-    return _load(path)
+    return read_private_key(path, StationKeyError)
 
 
 def public_key_hex(data_dir: Path) -> str:
@@ -145,20 +144,9 @@ def key(config_path: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _load(path: Path) -> bytes:
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        raw = file.read(_LENGTH + 1)
-    if mode & _OTHERS:
-        raise StationKeyError("key_exposed", f"{path} can be read by others: chmod 600 {path}")
-    if len(raw) != _LENGTH:
-        raise StationKeyError("key_broken", f"{path} does not hold a key of {_LENGTH} bytes")
-    return raw
-
-
 def _load_if_any(path: Path) -> bytes | None:
     try:
-        return _load(path)
+        return read_private_key(path, StationKeyError)
     except FileNotFoundError:
         return None
 

@@ -81,9 +81,8 @@ class Retry:
             else:
                 self._say(is_lost=False)
                 return done
-            # Jitter only spreads the tries; nobody gains by guessing it.
             most_s = min(_FIRST_WAIT_S * 2 ** min(tries - 1, 8), _MOST_WAIT_S)
-            time.sleep(random.uniform(0, most_s))  # noqa: S311
+            time.sleep(random.uniform(0, most_s))  # noqa: S311 - jitter, nobody gains by guessing it
 
     def _may_go_on(self, error: DBAPIError | PoolExhausted, tries: int, deadline_s: float) -> bool:
         if is_asked_for(error):

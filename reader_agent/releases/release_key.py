@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from reader_agent.private_key import KEY_BYTES, read_private_key
 from reader_agent.releases.manifest import ReleaseError
 from schemas.signing import new_private_key, public_key_of
-
-_LENGTH = 32
-_OTHERS = 0o077
 
 
 def make_key(path: Path) -> str:
@@ -31,14 +29,7 @@ def make_key(path: Path) -> str:
 
 def load_key(path: Path) -> bytes:
     """The private key. Raises `ReleaseError` and `OSError`."""
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        raw = file.read(_LENGTH + 1)
-    if mode & _OTHERS:
-        raise ReleaseError("key_exposed", f"{path} can be read by others: chmod 600 {path}")
-    if len(raw) != _LENGTH:
-        raise ReleaseError("key_broken", f"{path} does not hold a key of {_LENGTH} bytes")
-    return raw
+    return read_private_key(path, ReleaseError)
 
 
 def load_public_key(path: Path) -> bytes:
@@ -47,6 +38,6 @@ def load_public_key(path: Path) -> bytes:
         raw = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except ValueError:
         raw = b""
-    if len(raw) != _LENGTH:
+    if len(raw) != KEY_BYTES:
         raise ReleaseError("key_broken", f"{path} does not hold a public key of 64 hex digits")
     return raw

@@ -39,7 +39,6 @@ from server.district import read_district
 _FOLDER = Path(__file__).parent.parent / "data" / "scenarios"
 SCENARIOS: Sequence[str] = tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
 _MIN_S = 60
-_QUARTERS_PER_H = 4
 
 
 class ScenarioError(Exception):

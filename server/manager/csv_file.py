@@ -39,7 +39,7 @@ def spooled(fill: Callable[[Callable[[Iterable[Row]], None]], None]) -> Iterator
     because the database asked for it, begins anew. So no snapshot stays open while somebody with a
     slow line takes the file, and it is never in memory as a whole.
     """
-    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 (see below)
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - `_pieces` closes it
 
     def write(rows: Iterable[Row]) -> None:
         file.seek(0)

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -258,3 +259,30 @@ def end(database: Database, whose: Session | object) -> None:
 def plain(database: Database) -> str:
     engine: Engine = database.engine
     return engine.url.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
+
+
+def test_who_waits_for_the_turn_keeps_no_connection_from_who_only_reads(
+    database: Database, postgres_url: str
+) -> None:
+    # One connection for the turn that goes on for long, one for everybody else.
+    narrow = Database(postgres_url, connections=2, patience=Patience(tries=1, wait_s=0.5))
+    begun, may_end = threading.Event(), threading.Event()
+
+    def long(session: Session) -> None:
+        next_version(session)
+        begun.set()
+        assert may_end.wait(60)
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(narrow.write, long, in_turn=True)
+        assert begun.wait(60)
+        waiting = [pool.submit(narrow.write, next_version, in_turn=True) for _ in range(3)]
+        assert narrow.read(current_version) > 0
+        # They are told so instead of waiting for ever.
+        for one in waiting:
+            error = one.exception(60)
+            assert isinstance(error, PoolExhausted)
+            assert is_unavailable(error)
+        may_end.set()
+        first.result(60)
+    narrow.close()
