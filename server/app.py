@@ -19,6 +19,7 @@ from server.guarding.origin import refuse_foreign_origin
 from server.guarding.rates import limit_rates
 from server.keys.root import open_key
 from server.master_key import MasterKey
+from server.news_line import NewsLine
 from server.notices import Notices, Waking
 from server.photo_store import PhotoStore
 from server.photo_stores import open_photo_store
@@ -44,6 +45,7 @@ class Services:
     catalog: Catalog
     notices: Waking
     shared_news: SharedNews
+    news_line: NewsLine
 
 
 class _Application(Flask):
@@ -72,6 +74,7 @@ def create_app(config: Config) -> Flask:
         ),
         notices=Notices(database, config.notice_s, config.streams_max),
         shared_news=SharedNews(database, key, config.changes_per_answer),
+        news_line=NewsLine(),
     )
     app.extensions[_PHOTOS] = open_photo_store(config, key)
     if config.behind_proxies:

@@ -22,7 +22,7 @@ from schemas.district import RUNNER
 from server import calibration, promises, shifts, visits
 from server.bulk import table_of
 from server.config import Config
-from server.dispatch.grounds import look_at_places
+from server.dispatch.grounds import rows_of, shut_ahead_of
 from server.dispatch.snapshot import Shut, Travel
 from server.district import open_booths
 from server.leg_times import travel_times
@@ -66,9 +66,11 @@ def booth_windows(
     visit: VisitRow,
     now: datetime,
     wanted_at: datetime | None = None,
+    at: Sequence[PlaceRow] | None = None,
 ) -> dict[str, Window]:
     """The window in which the car would be ready at each open booth, were it asked for now (for
-    `wanted_at`, if that is given), by booth.
+    `wanted_at`, if that is given), by booth. `at`: the booths that are open then, if the caller
+    knows them.
 
     The booth that it is asked for at already has the window that was promised. Without a booth of
     which nobody can say (no runner is at work), and empty once it can be chosen no more.
@@ -76,7 +78,8 @@ def booth_windows(
     if visit.shown_state == states.HELD or visit.car not in _CHOOSABLE:
         return {}
     request = visits.open_request(session, visit.id)
-    ground = _look(session, config, visit, now, open_booths(session, wanted_at or now))
+    at = open_booths(session, wanted_at or now) if at is None else at
+    ground = _look(session, config, visit, now, at)
     start = _start(ground, visit, request)
     levels = calibration.levels(session, config, KINDS)
     others = _in_line(session, visit, now)
@@ -152,10 +155,7 @@ def _look(
     connection = session.connection()
     moves = connection.execute(_PENDING).all()
     travel = travel_times(connection)
-    places = look_at_places(connection, config, now, ())
-    stall = visit.stall or ""
-    rows = [row for row in places.rows.get(visit.place_id, ()) if stall in row.stalls]
-    in_front = sum(len(row.in_front_of(stall)) for row in rows)
+    in_front = 0 if visit.stall is None else _in_front(session, config, visit, visit.stall)
 
     def arrival(move: Move) -> datetime:
         drive_s = travel.get((move.from_place_id, move.to_place_id), _FAR).drive_s
@@ -173,7 +173,7 @@ def _look(
         stands_at=visit.place_id if visit.car in states.RESTING else None,
         booth_ids=[booth.id for booth in at],
         travel=travel,
-        shut=places.shut,
+        shut=shut_ahead_of(connection, now),
         handling_s=config.handling_s,
         shuffle=_S * config.shuffle_s * in_front,
         runners={
@@ -185,6 +185,14 @@ def _look(
         routes=_routes([move for move in moves if move.visit_id != visit.id]),
         own=own,
     )
+
+
+def _in_front(session: Session, config: Config, visit: VisitRow, stall: str) -> int:
+    """How many cars stand in front of this one."""
+    lot = session.get(PlaceRow, visit.place_id)
+    rows = {} if lot is None else rows_of(session.connection(), config, [lot])
+    ours = [row for row in rows.get(visit.place_id, ()) if stall in row.stalls]
+    return sum(len(row.in_front_of(stall)) for row in ours)
 
 
 def _routes(moves: Sequence[Move]) -> dict[str, Sequence[Move]]:

@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 
 from schemas.problems import Refusal
 from schemas.sync import CONTENT_TYPE, SyncAnswerSchema
-from server import clock, request_meter
+from server import clock, news_line, request_meter
 from server.api.route import STATION, problems
 from server.api.station_auth import authenticate
 from server.app import Services, services
@@ -58,6 +58,8 @@ _PROBLEMS = {
 def sync() -> dict[str, Any]:
     """Take in a station's next events and tell it what changed in the district."""
     found = services()
+    if _brings_nothing():
+        found.news_line.enter()
     speaker = authenticate(found)
     header, lines = _parse(found)
     after_this_request(_packed)
@@ -73,6 +75,15 @@ def sync() -> dict[str, Any]:
     )
     watch().meter.judged(lines, answer)
     return answer
+
+
+blueprint.teardown_request(news_line.leave)
+
+
+def _brings_nothing() -> bool:
+    """Whether the body is a header alone. One that is packed may hold anything."""
+    body = request.get_data(cache=True)
+    return b"\n" not in body.rstrip(b"\n") and "Content-Encoding" not in request.headers
 
 
 def _packed(response: Response) -> Response:
@@ -117,6 +128,7 @@ def _hold(found: Services, cursor: int, wait_s: int, journal_id: str) -> News | 
     """Wait until the district has a version beyond the cursor, but not too long; the news of which
     word came."""
     began_s = clock.mono_s()
-    version = found.notices.wait(cursor, min(wait_s, found.config.poll_wait_s_max))
+    with found.news_line.out():
+        version = found.notices.wait(cursor, min(wait_s, found.config.poll_wait_s_max))
     request_meter.leave_out(clock.mono_s() - began_s)
     return found.shared_news.since(cursor, version, journal_id) if version > cursor else None

@@ -106,8 +106,8 @@ def look_at_places(
             for place in places
             if place.kind == BOOTH
         },
-        rows=_rows(connection, config, lots),
-        shut=_closures(connection, now),
+        rows=rows_of(connection, config, lots),
+        shut=shut_ahead_of(connection, now),
     )
 
 
@@ -135,7 +135,9 @@ def _booth(
     )
 
 
-def _rows(connection: Connection, config: Config, lots: Places) -> dict[str, list[BlockingRow]]:
+def rows_of(
+    connection: Connection, config: Config, lots: Iterable[Any]
+) -> dict[str, list[BlockingRow]]:
     """The rows of the lots that have some, with the cars in them."""
     with_rows = [lot for lot in lots if lot.rows]
     if not with_rows:
@@ -155,7 +157,8 @@ def _rows(connection: Connection, config: Config, lots: Places) -> dict[str, lis
     }
 
 
-def _closures(connection: Connection, now: datetime) -> list[Shut]:
+def shut_ahead_of(connection: Connection, now: datetime) -> list[Shut]:
+    """What is shut, or will be within `SHUT_AHEAD`."""
     rows = connection.execute(_SHUT).all()
     if not rows:
         return []

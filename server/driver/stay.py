@@ -11,11 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas import events, states
+from schemas.district import BOOTH
 from schemas.handover_code import code_at
+from schemas.hours import is_open_at
 from server import guests, photos, promises, tariff
 from server.booth_windows import booth_windows
 from server.config import Config
-from server.district import booths
 from server.downlink import CODE_KEY
 from server.driver.custody import badges_of
 from server.driver.pauses import paused
@@ -102,10 +103,17 @@ def find_stay(
     """
     link, visit = find_link(session, token, now, by_tap=by_tap)
     is_shared = link.share_nonce is not None
-    request = None if is_missed(session, visit) else last_request(session, visit)
+    asked = _requests(session, visit)
+    request = None if is_missed(session, visit) else _last(asked)
     guest = None if is_shared else guests.load(session, key, visit.guest_ref)
-    places = {place.id: place for place in session.scalars(select(PlaceRow))}
+    places = {
+        place.id: place for place in session.scalars(select(PlaceRow).order_by(PlaceRow.name))
+    }
+    booths = [place for place in places.values() if place.kind == BOOTH]
+    zone = district_zone(session)
     wanted_at = None if request is None else request.wanted_at
+    local = (wanted_at or now).astimezone(zone)
+    at = [booth for booth in booths if is_open_at(booth, local)]
     moves, told = _moves(session, visit), _last_told(session, visit)
     may_fetch = not by_tap and (link.may_fetch or not is_shared)
     return Stay(
@@ -114,15 +122,15 @@ def find_stay(
         promise=None if request is None else _promise(session, request),
         moves=moves,
         places=places,
-        open_booths=[booth for booth in booths(session) if booth.is_open],
+        open_booths=[booth for booth in booths if booth.is_open],
         place_in_line=_place_in_line(session, visit, request, now),
         plate=None if guest is None else guest.plate,
         code=_code(key, visit, now) if may_fetch else None,
-        zone=district_zone(session),
+        zone=zone,
         by_tap=by_tap,
         photo_count=photos.count(session, visit.id),
         is_shared=is_shared,
-        windows=booth_windows(session, config, visit, now, wanted_at),
+        windows=booth_windows(session, config, visit, now, wanted_at, at),
         said=said_of(session, visit.id),
         bill=bill_of(session, config, visit, request, now),
         received_badge=badges_of(session, {visit.received_by}).get(visit.received_by),
@@ -130,7 +138,7 @@ def find_stay(
         paid_cents=paid_cents(payments_of(session, visit.id)),
         called_at=_called_at(visit, told),
         taken_back_at=None if request is not None else _taken_back_at(visit, moves, told),
-        cancelled=None if request is not None else _cancelled(session, visit, now),
+        cancelled=None if request is not None else _cancelled(asked, now),
         unclaimed_at=_unclaimed_at(visit, told),
     )
 
@@ -159,25 +167,29 @@ def district_zone(session: Session) -> ZoneInfo:
 
 def last_request(session: Session, visit: VisitRow) -> RequestRow | None:
     """The open request or, after the hand-over, the last one."""
-    return session.scalar(
+    return _last(_requests(session, visit))
+
+
+def _requests(session: Session, visit: VisitRow) -> Sequence[RequestRow]:
+    """All of the visit, the last one first."""
+    return session.scalars(
         select(RequestRow)
-        .where(RequestRow.visit_id == visit.id, RequestRow.status.in_((OPEN, DONE)))
+        .where(RequestRow.visit_id == visit.id)
         .order_by(RequestRow.made_at.desc(), RequestRow.event_id.desc())
-        .limit(1)
-    )
+    ).all()
 
 
-def _cancelled(session: Session, visit: VisitRow, now: datetime) -> RequestRow | None:
-    return session.scalar(
-        select(RequestRow)
-        .where(
-            RequestRow.visit_id == visit.id,
-            RequestRow.status == CANCELLED,
-            RequestRow.closed_at > now - _UNDO,
-        )
-        .order_by(RequestRow.closed_at.desc(), RequestRow.event_id.desc())
-        .limit(1)
-    )
+def _last(asked: Sequence[RequestRow]) -> RequestRow | None:
+    return next((request for request in asked if request.status in (OPEN, DONE)), None)
+
+
+def _cancelled(asked: Sequence[RequestRow], now: datetime) -> RequestRow | None:
+    just_now = [
+        request
+        for request in asked
+        if request.status == CANCELLED and request.closed_at and request.closed_at > now - _UNDO
+    ]
+    return max(just_now, key=lambda one: (one.closed_at, one.event_id), default=None)
 
 
 def _promise(session: Session, request: RequestRow) -> PromiseRow | None:
