@@ -17,6 +17,7 @@ from schemas.catalog import Catalog
 from server.app import Services
 from server.config import load_config
 from server.master_key import load_master_key
+from server.news_line import NewsLine
 from server.sending import Sender, send_due
 from server.shared_news import SharedNews
 from server.sms import gateway as carriers
@@ -102,8 +103,9 @@ class CloudMachine:
         self.database = database_at(path)
         self.key = load_master_key(config.key_file)
         shared = SharedNews(self.database, self.key, config.changes_per_answer)
+        notices = _HeldNews(self)
         self.services = Services(
-            config, self.database, self.key, _catalog(), _HeldNews(self), shared
+            config, self.database, self.key, _catalog(), notices, shared, NewsLine()
         )
         self._listeners: dict[str, Callable[..., Any]] = {
             "before_cursor_execute": self._at_statement,
