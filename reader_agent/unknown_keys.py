@@ -69,7 +69,9 @@ class UnknownKeys:
         """The actor brought this key; the same again is no news. Call it under the lock. Refusal
         `not_signed_in`, and what storage gives."""
         actor, known = self._hands.actor(), self._docs().get(tag)
+        event_type = None
         if known is None:
+            event_type = events.KEY_SEEN
             stall, hook = self._room.stall(), self._room.hook()
             at = self._hands.now().isoformat()
             known = {"at": at, "actor": actor.id, "hook": hook, "stall": stall}
@@ -78,7 +80,7 @@ class UnknownKeys:
         if known["stall"] is not None:
             values["stall"] = known["stall"]
         key = "tap.key_noted" if known["stall"] is None else "tap.key_seen"
-        return TapOutcome("warn", key, values, "keys", event_type=events.KEY_SEEN)
+        return TapOutcome("warn", key, values, "keys", event_type=event_type)
 
     def put(self, tag: str, stall: str) -> None:
         """The car of a key that was seen stands in another stall than was proposed. Refusal

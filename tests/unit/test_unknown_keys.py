@@ -58,7 +58,8 @@ def test_a_key_of_an_unknown_car_is_noted_and_joins_its_visit(lot: StationKit) -
     assert (outcome.key, outcome.tone, outcome.event_type) == ("tap.key_seen", "warn", "key.seen")
     assert outcome.values == {"label": "K-1", "stall": "1"}
     # The same key once more is no news, and another one is put elsewhere.
-    lot.tap(KEY_1)
+    again = lot.tap(KEY_1)
+    assert (again.key, again.event_type) == ("tap.key_seen", None)
     assert lot.tap(KEY_2).values["stall"] == "2"
     assert lot.types().count("key.seen") == 2
     lot.restart()
