@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from schemas.card_keys import CardKeys
@@ -61,6 +61,10 @@ class Asked:
     def last_seq(self) -> int:
         """The number of the last line; without lines `acked_seq`."""
         return self.acked_seq + len(self.lines)
+
+    def packed_at(self, level: int) -> Asked:
+        """The same with its lines packed, unless nothing is (level 0)."""
+        return replace(self, packed=pack(self.lines, level)) if level else self
 
     def body(self, header_line: bytes) -> bytes:
         """The request's body: `header_line` and the events, each on its own line."""

@@ -107,7 +107,7 @@ class CloudClient:
         self._timeout_s = config.limits.request_timeout_s
         self._most_bytes = config.limits.answer_bytes
         self._sockets = OpenSockets()
-        self._pool = urllib3.connection_from_url(config.cloud_url, maxsize=3, retries=False)
+        self._pool = urllib3.connection_from_url(config.cloud_url, maxsize=4, retries=False)
         is_https = parts.scheme == "https"
         self._pool.ConnectionCls = _WatchedHTTPS if is_https else _WatchedHTTP
         self._pool.conn_kw["sockets"] = self._sockets

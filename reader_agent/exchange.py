@@ -104,40 +104,58 @@ class Exchange:
 
     def ask(self, *, limit_events: int, limit_bytes: int, wait_s: int = 0) -> Asked:
         """The next request: the oldest unsent events within the limits (`limit_events` 0: only
-        asks for news), and the guest records that belong to them."""
+        asks for news), and the guest records that belong to them. While much waits, news is asked
+        for only now and then."""
         journal = self._journal
         load = self._load(journal.acked_seq, limit_events, limit_bytes)
-        return self._asked(load, self._mirror.cursor, wait_s)
+        left = journal.head_seq() - load.after_seq - len(load.lines)
+        is_much = bool(load.lines) and left >= limit_events
+        wants_news = not is_much or self._is_news_due()
+        return self._asked(load, self._mirror.cursor, wait_s, wants_news=wants_news)
+
+    def has_behind(self, asked: Asked, limit_events: int) -> bool:
+        """Whether as much waits behind a request that is under way as goes into one."""
+        journal = self._journal
+        if asked.journal_id != journal.journal_id or journal.is_overtaken:
+            return False
+        return bool(asked.lines) and journal.head_seq() - asked.last_seq >= limit_events
 
     def load_behind(
         self, asked: Asked, *, limit_events: int, limit_bytes: int, gzip_level: int
     ) -> Load | None:
-        """What will follow a request that is under way, made ready: only where more waits behind
-        it than goes into one request."""
-        journal, last_seq = self._journal, asked.last_seq
-        if asked.journal_id != journal.journal_id or journal.is_overtaken:
+        """What will follow a request that is under way, made ready: only where as much waits
+        behind it as goes into one request."""
+        if not self.has_behind(asked, limit_events):
             return None
-        if not asked.lines or journal.head_seq() - last_seq <= limit_events:
-            return None
-        load = self._load(last_seq, limit_events, limit_bytes)
+        load = self._load(asked.last_seq, limit_events, limit_bytes)
         return replace(load, packed=pack(load.lines, gzip_level)) if gzip_level else load
 
+    def ask_behind(self, load: Load) -> Asked:
+        """What to ask before the answer to the request in front of the load has come. Should that
+        not be whole, the answer to this one is not to be taken. It brings no news: nobody knows
+        yet which the answer in front of it brings."""
+        return self._asked(load, self._mirror.cursor, wants_news=False)
+
+    def is_whole(self, answer: Answer, asked: Asked) -> bool:
+        """Whether an answer, which is still to be taken, is for every line that was sent."""
+        return answer["ack_seq"] == asked.last_seq and answer["gap"] is None
+
     def ask_ahead(self, answer: Answer, asked: Asked, load: Load | None) -> Asked | None:
-        """What to ask after an answer that is still to be taken, to go with the load behind it:
-        only where the answer is whole.
+        """What to ask after an answer that is whole and still to be taken, to go with the load.
 
         The answer to that may be taken only after this one has been. It brings news only if the
         last are too old: while much is sent, most would be of what was sent.
         """
         journal = self._journal
-        is_plain = answer["ack_seq"] == asked.last_seq and answer["gap"] is None
-        if load is None or not is_plain:
+        if load is None:
             return None
         if load.journal_id != journal.journal_id or journal.is_overtaken:
             return None
         cursor = answer["cursor"] if self._is_next(answer, asked) else self._mirror.cursor
-        is_due = self._clock.mono_ns() - self._news_asked_ns >= NEWS_EVERY_NS
-        return self._asked(load, cursor, wants_news=is_due)
+        return self._asked(load, cursor, wants_news=self._is_news_due())
+
+    def _is_news_due(self) -> bool:
+        return self._clock.mono_ns() - self._news_asked_ns >= NEWS_EVERY_NS
 
     def _load(self, after_seq: int, limit_events: int, limit_bytes: int) -> Load:
         journal = self._journal

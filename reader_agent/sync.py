@@ -2,9 +2,10 @@
 
 The sender wakes at once on a new event, and by a timer without one; a failure is retried after
 full jitter, or when the cloud says; nothing is dropped and nothing blocks what comes after it.
-While much waits, the next batch is made ready while the cloud takes the one before in, and is
-under way as soon as it has: the station writes down what became of that meanwhile. The loops share
-nothing but `Exchange`, which may be asked twice at a time.
+While much waits, two batches are under way: the cloud reads one while it takes in the one before,
+and the station makes the next one ready and writes down what became of the last. Their answers are
+taken in order; one that is not whole takes those behind it with it. The loops share nothing but
+`Exchange`, which may be asked by both at a time.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Sync:
         self._most_events = self._batch_events = limits.batch_events
         self._push_backoff = Backoff(limits.backoff_cap_s, jitter)
         self._pull_backoff = Backoff(min(LISTEN_BACKOFF_CAP_S, limits.backoff_cap_s), jitter)
-        self._ahead: Flight | None = None
+        self._under_way: list[Flight] = []
         self._is_push_failing = False
         self._lasting_problem: str | None = None
         self._stopping = threading.Event()
@@ -144,34 +145,55 @@ class Sync:
         """Send what is unsent, batch by batch; then rest until there is more, or a failure has
         been sat out."""
         self._exchange.appended.clear()
-        flight, self._ahead = self._ahead, None
-        if flight is None and not self._exchange.has_unsent():
+        if not self._under_way and not self._exchange.has_unsent():
             self._rest(self._exchange.appended, TICK_S)
             return
-        asked = self._ask() if flight is None else flight.asked
+        # Whoever fails takes those behind it with it: they would be settled without it.
+        flights, self._under_way = self._under_way, []
+        is_first = not flights
+        asked = self._ask() if is_first else flights[0].asked
         self._push_early.clear()
         batch_events = min(self._most_events, self._batch_events * 2)
+        before = self._exchange.acked_seq
         try:
-            load = self._load_behind(asked, batch_events)
-            answer = self._cloud.exchange(asked) if flight is None else flight.answer()
-            before = self._exchange.acked_seq
+            if len(flights) < 2 and not self._is_push_failing:
+                self._send_behind(flights, asked)
+            last = flights[-1].asked if flights else asked
+            load = self._load_behind(last, batch_events)
+            answer = flights[0].answer() if flights else self._cloud.exchange(asked)
             self._batch_events = batch_events
-            following = self._exchange.ask_ahead(answer, asked, load)
-            ahead = None if following is None else Flight(self._cloud, following)
+            if self._exchange.is_whole(answer, asked):
+                following = self._exchange.ask_ahead(answer, asked, load)
+                ahead = [] if following is None else [Flight(self._cloud, following)]
+                flights = flights[1:] + ahead
+            else:
+                flights = []
             self._take(answer, asked)
         except (CloudLost, Refusal) as error:
             self._is_push_failing = True
             self._note_failure(error, len(asked.lines))
             self._sit_out(error)
             return
-        # Not before this answer is taken: what is behind it would be settled without it.
-        self._ahead = ahead
+        self._under_way = flights
         self._is_push_failing = False
         if self._exchange.acked_seq == before:
-            # Answered, but nothing taken in: to ask again at once would be a storm.
-            self._rest(self._push_early, self._push_backoff.failed())
+            # Answered, but nothing taken in: to ask again at once would be a storm. Of one that was
+            # not the first it may be that it came before the one in front of it.
+            if is_first:
+                self._rest(self._push_early, self._push_backoff.failed())
         else:
             self._push_backoff.succeeded()
+
+    def _send_behind(self, flights: list[Flight], asked: Asked) -> None:
+        """Let a second batch go behind the one that is asked, where so much waits."""
+        if not self._exchange.has_behind(asked, self._batch_events):
+            return
+        if not flights:
+            # It has a start over the other one, which is still to be made ready.
+            flights.append(Flight(self._cloud, asked.packed_at(self._limits.gzip_level)))
+        load = self._load_behind(asked, self._batch_events)
+        if load is not None:
+            flights.append(Flight(self._cloud, self._exchange.ask_behind(load)))
 
     def pull_step(self) -> None:
         """Ask for news once, waiting as long as the cloud holds the answer."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -40,13 +41,24 @@ def append_values(
     connection: Connection, table: SQLTable, names: tuple[str, ...], rows: Sequence[Values]
 ) -> None:
     """Insert rows that are bare values, in the order of `names`."""
-    if not rows:
-        return
-    made = _as_driver_takes_them(connection.dialect, table, names, rows)
+    with appending(connection, table, names, rows):
+        pass
+
+
+@contextmanager
+def appending(
+    connection: Connection, table: SQLTable, names: tuple[str, ...], rows: Sequence[Values]
+) -> Iterator[None]:
+    """As `append_values`; but PostgreSQL may still be taking them in until the block ends, during
+    which the connection is not free for anything else."""
+    made = _as_driver_takes_them(connection.dialect, table, names, rows) if rows else []
     if connection.dialect.name == "postgresql" and len(rows) >= _COPY_ROWS_MIN:
-        _copy(connection, table, names, made)
-    else:
+        with _copying(connection, table, names, made):
+            yield
+        return
+    if made:
         _insert(connection, table, names, made)
+    yield
 
 
 def _insert(
@@ -59,9 +71,10 @@ def _insert(
     connection.exec_driver_sql(statement, rows)
 
 
-def _copy(
+@contextmanager
+def _copying(
     connection: Connection, table: SQLTable, names: tuple[str, ...], rows: list[Values]
-) -> None:
+) -> Iterator[None]:
     """By COPY, which PostgreSQL takes in several times as fast as statements. Binary: as text,
     bytes would be twice as many."""
     command = f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
@@ -72,6 +85,7 @@ def _copy(
             copy.set_types(_types(connection.dialect, table, names))
             for values in rows:
                 copy.write_row(values)
+            yield
     except psycopg.Error as error:
         raise DBAPIError.instance(command, None, error, psycopg.Error) from error
 

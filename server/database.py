@@ -18,7 +18,7 @@ the cloud has more than one writing process: an affected library is refused.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -37,10 +37,12 @@ from server import engines
 from server.config import Config
 from server.database_url import spread_hosts
 from server.engines import ALONE, NOTE, READ_ONLY, Bounds
+from server.gathering import Gathering, Place
 from server.retry import DatabaseError, OutcomeUnknown, Patience, Retry, is_asked_for, is_away
 
 __all__ = ["Database", "DatabaseError", "OutcomeUnknown", "insert_missing", "open_database"]
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 
 _COUNTED = {"preserve_rowcount": True}
@@ -70,9 +72,10 @@ class Database:
         connections: int = 15,
         patience: Patience = Patience(),  # noqa: B008 - a value
         bounds: Bounds = Bounds(),  # noqa: B008 - a value
+        together_max: int = 1_000,
     ) -> None:
-        """Does not connect yet; `connections`: at most so many at a time. Raises `DatabaseError`
-        for a URL that cannot be used."""
+        """Does not connect yet; `connections`: at most so many at a time; `together_max`: see
+        `Gathering`. Raises `DatabaseError` for a URL that cannot be used."""
         parsed = _parse(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         make = engines.for_sqlite if self.is_sqlite else engines.for_postgres
@@ -81,6 +84,7 @@ class Database:
         self._retry = Retry(patience)
         self._wait_s = -1.0 if self.is_sqlite else patience.wait_s
         self._lock = threading.RLock()
+        self.gathering = Gathering(together_max, None if self.is_sqlite else patience.wait_s)
         self._reading = self.engine.execution_options(**{READ_ONLY: True})
         self._noting = self.engine.execution_options(**{NOTE: True})
         self._alone = self.engine.execution_options(**{ALONE: True})
@@ -101,6 +105,23 @@ class Database:
             except _TurnNeeded:
                 pass
         return self._retry(lambda: self._in_turn(work))
+
+    def write_together(
+        self,
+        place: Place,
+        item: Item,
+        weight: int,
+        work: Callable[[Session, Sequence[Item]], Sequence[T]],
+    ) -> T:
+        """Like `write` in turn, for what many threads bring at a time: who has the turn may do the
+        work of others, too (see `Gathering`, which gives the place). `work` is given the items of
+        all that go into one transaction, and returns what became of each."""
+        return self.gathering.done(
+            place,
+            item,
+            weight,
+            lambda items: self.write(lambda session: work(session, items), in_turn=True),
+        )
 
     def note(self, work: Callable[[Session], T]) -> T:
         """Like `write`, for what nobody is told of: the commit does not wait for the disk.
@@ -159,6 +180,8 @@ def open_database(config: Config) -> Database:
         config.database_connections,
         Patience(config.database_tries, config.database_wait_s),
         Bounds(config.database_lock_s, config.database_idle_s, "valet"),
+        # A turn is then never longer than that of the largest batch.
+        config.events_per_batch_max,
     )
 
 

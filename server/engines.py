@@ -68,6 +68,8 @@ def for_postgres(url: URL, connections: int, bounds: Bounds) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg", query=query),
         pool_size=connections,
+        # The one that was used last has its statements prepared, and the catalogue at hand.
+        pool_use_lifo=True,
         max_overflow=0,
         pool_timeout=bounds.lock_s or 30,
         hide_parameters=True,

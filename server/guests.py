@@ -48,20 +48,23 @@ def take_in(
     if not records and not begun:
         return
     told = {visit.guest_ref: visit.guest_digest for visit in begun}
-    fresh = {record.ref: record for record in records}
-    late = [record.visit_id for ref, record in fresh.items() if ref not in told]
+    came = {record.ref for record in records}
+    late = [record.visit_id for record in records if record.ref not in told]
     if late:
         known = session.connection().execute(_TOLD, {"ids": late})
         told.update({ref: digest for ref, digest in known})  # noqa: C416
-    good: list[Guest] = []
+    good: dict[str, Guest] = {}
     other: list[Guest] = []
-    for record in fresh.values():
-        is_good = told.get(record.ref) in (None, record.digest())
-        (good if is_good else other).append(record)
-    store(session, key, _with_phones(session, key, good), now)
+    for record in records:
+        if told.get(record.ref) in (None, record.digest()):
+            # Two of one name may come together: as if one after the other, the first stays.
+            good.setdefault(record.ref, record)
+        else:
+            other.append(record)
+    store(session, key, _with_phones(session, key, list(good.values())), now)
     for record in other:
         _set_apart(session, key, record, now)
-    _compare_earlier(session, key, {ref: told[ref] for ref in told if ref not in fresh}, now)
+    _compare_earlier(session, key, {ref: told[ref] for ref in told if ref not in came}, now)
 
 
 def _with_phones(session: Session, key: MasterKey, records: Sequence[Guest]) -> list[Guest]:

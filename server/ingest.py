@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from schemas import sync
@@ -64,6 +64,15 @@ class Batch:
     has_more: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A batch that has come: its lines, read before anything was locked, and when it was."""
+
+    batch: Batch
+    lines: Sequence[Line]
+    now: datetime
+
+
 @dataclass(slots=True)
 class Receipt:
     """What became of a batch."""
@@ -85,7 +94,8 @@ class _Intake:
     """The work on one batch: what is known of the journal and what is to be written.
 
     `known` are the lines of the events that stand at the batch's sequences, `refused` the
-    faults of the lines that were refused there.
+    faults of the lines that were refused there; `used_ids` is shared by all that are taken in
+    together.
     """
 
     session: Session
@@ -100,19 +110,36 @@ class _Intake:
     rows: list[Recorded] = field(default_factory=list)
 
 
-@traced("ingest")
 def ingest(
     session: Session,
     config: Config,
     key: MasterKey,
     batch: Batch,
     now: datetime,
-    lines: Sequence[Line] | None = None,
 ) -> Receipt:
-    """Take in a batch in the caller's transaction and apply it to visits, moves and messages.
-    `lines`: those of the batch, where they were read before anything was locked.
+    """Take in one batch in the caller's transaction: see `ingest_together`."""
+    delivery = Delivery(batch, read_lines(batch.lines, batch.first_seq), now)
+    (receipt,) = ingest_together(session, config, key, [delivery])
+    return receipt
 
-    1. The district's version and the journal's row are taken, in this order, by everyone.
+
+@traced("ingest")
+def ingest_together(
+    session: Session,
+    config: Config,
+    key: MasterKey,
+    deliveries: Sequence[Delivery],
+    *,
+    trusts_ids: bool = False,
+) -> list[Receipt]:
+    """Take in batches in the caller's transaction and apply them to visits, moves and messages;
+    no two of them are of one journal. It is as if one had come after the other, but costs hardly
+    more than one of them: what follows from the events is worked out once.
+
+    `trusts_ids`: that no other event has the id of a new one is not asked but left to the
+    database, which raises `IntegrityError` where one has: then it has to be asked after all.
+
+    1. The district's version and the journals' rows are taken, in this order, by everyone.
     2. Each line is read alone: a bad one is quarantined and its sequence acknowledged.
     3. Sequence decides: known ones are duplicates, a jump ahead is a gap and ends the batch.
     4. The visits that the new events touch are folded anew, and messages follow in the same
@@ -121,41 +148,59 @@ def ingest(
        plans.)
     """
     version = next_version(session)
-    if lines is None:
-        lines = read_lines(batch.lines, batch.first_seq)
-    intake = _begin(session, batch, lines, version, now)
-    for line in lines:
-        if not _take_line(intake, line):
-            break
-    if intake.receipt.ack_seq != intake.journal.head_seq:
+    intakes = _begin(session, deliveries, version, trusts_ids=trusts_ids)
+    for intake, delivery in zip(intakes, deliveries, strict=True):
+        for line in delivery.lines:
+            if not _take_line(intake, line):
+                break
+    moved = [each.journal for each in intakes if each.receipt.ack_seq != each.journal.head_seq]
+    journal_head.put(session.connection(), moved)
+    for intake in intakes:
         intake.receipt.ack_seq = intake.journal.head_seq
-        journal_head.put(session.connection(), intake.journal)
-    _apply(intake, config, key)
-    return intake.receipt
+    _apply(session, config, key, intakes, version)
+    return [intake.receipt for intake in intakes]
 
 
 def _begin(
-    session: Session, batch: Batch, lines: Sequence[Line], version: int, now: datetime
-) -> _Intake:
+    session: Session, deliveries: Sequence[Delivery], version: int, *, trusts_ids: bool
+) -> list[_Intake]:
     connection = session.connection()
-    journal = journal_head.take(connection, batch.journal_id, batch.station_id)
-    seqs = [line.seq for line in lines if line.seq is not None and line.seq <= journal.head_seq]
-    ids = [line.event.id for line in lines if line.event is not None]
-    where = {"journal_id": batch.journal_id, "seqs": seqs}
-    return _Intake(
-        session=session,
-        batch=batch,
-        journal=journal,
-        receipt=Receipt(journal.head_seq),
-        version=version,
-        now=now,
-        used_ids=set(connection.scalars(_USED_IDS, {"ids": ids})) if ids else set(),
-        known={row.seq: row.line for row in (connection.execute(_KNOWN, where) if seqs else ())},
-        refused={
-            (row.seq, row.line): EventError(row.code, row.detail)
-            for row in (connection.execute(_REFUSED, where) if seqs else ())
-        },
-    )
+    used_ids = set[str]() if trusts_ids else _used_ids(connection, deliveries)
+    stations = {each.batch.journal_id: each.batch.station_id for each in deliveries}
+    journals = journal_head.take(connection, stations)
+    intakes = []
+    for delivery in deliveries:
+        journal = journals[delivery.batch.journal_id]
+        seqs = [
+            line.seq
+            for line in delivery.lines
+            if line.seq is not None and line.seq <= journal.head_seq
+        ]
+        where = {"journal_id": journal.id, "seqs": seqs}
+        intakes.append(
+            _Intake(
+                session=session,
+                batch=delivery.batch,
+                journal=journal,
+                receipt=Receipt(journal.head_seq),
+                version=version,
+                now=delivery.now,
+                used_ids=used_ids,
+                known={
+                    row.seq: row.line for row in (connection.execute(_KNOWN, where) if seqs else ())
+                },
+                refused={
+                    (row.seq, row.line): EventError(row.code, row.detail)
+                    for row in (connection.execute(_REFUSED, where) if seqs else ())
+                },
+            )
+        )
+    return intakes
+
+
+def _used_ids(connection: Connection, deliveries: Sequence[Delivery]) -> set[str]:
+    ids = [line.event.id for each in deliveries for line in each.lines if line.event is not None]
+    return set(connection.scalars(_USED_IDS, {"ids": ids})) if ids else set()
 
 
 _USED_IDS = select(_EVENTS.c.event_id).where(one_of(_EVENTS.c.event_id, "ids"))
@@ -261,31 +306,58 @@ def _row(intake: _Intake, event: Event, line: bytes) -> Recorded:
     )
 
 
-def _apply(intake: _Intake, config: Config, key: MasterKey) -> None:
+def _apply(
+    session: Session,
+    config: Config,
+    key: MasterKey,
+    intakes: Sequence[_Intake],
+    version: int,
+) -> None:
     """What follows from the new events, in the same transaction."""
-    session, rows, version, now = intake.session, intake.rows, intake.version, intake.now
+    rows = [row for intake in intakes for row in intake.rows]
+    records = [record for intake in intakes for record in intake.batch.guests]
+    now = max(intake.now for intake in intakes)
     if not rows:
-        guests.take_in(session, key, intake.batch.guests, (), now)
+        guests.take_in(session, key, records, (), now)
         return
     session.flush()
     connection = session.connection()
-    moved = event_times.settle_with_earlier(connection, rows, intake.journal.last_source, version)
+    moved = _settle_times(connection, intakes, version)
     touched = dict.fromkeys(row.visit_id for row in (*moved, *rows) if row.visit_id is not None)
-    refolded = visits.refold(session, touched, version, _facts(rows))
-    recorded.append(connection, rows)
+    appending = recorded.appending(connection, rows)
+    refolded = visits.refold(session, touched, version, _facts(rows), appending)
     shifts.note(session, [*moved, *rows], version)
     tags.note(session, [*moved, *rows], version)
     photos.note(session, rows)
     begun = [change.visit for change in refolded.changes if change.is_new]
-    guests.take_in(session, key, intake.batch.guests, begun, now)
+    guests.take_in(session, key, records, begun, now)
     follow_up.after(session, config, key, refolded.changes, now)
     card_proofs.note(session, config, key, rows, refolded.changes, now)
-    for row in rows:
-        reason = refolded.held.get(row.event_id)
+    for intake in intakes:
+        _say_held(intake, refolded.held)
+    if any(intake.rows and not intake.batch.has_more for intake in intakes):
+        replan(session, config, version, now)
+
+
+def _settle_times(
+    connection: Connection, intakes: Sequence[_Intake], version: int
+) -> list[Recorded]:
+    """Date the new events; the earlier ones that have another time by that."""
+    moved = []
+    for intake in intakes:
+        if intake.rows:
+            source = intake.journal.last_source
+            moved += event_times.settle_with_earlier(connection, intake.rows, source, version)
+    return moved
+
+
+def _say_held(intake: _Intake, held: Mapping[str, str]) -> None:
+    if not held:
+        return
+    for row in intake.rows:
+        reason = held.get(row.event_id)
         if reason is not None:
             intake.receipt.verdict(row.seq, row.event_id, sync.HELD, reason, "a person decides")
-    if not intake.batch.has_more:
-        replan(session, config, version, now)
 
 
 def _facts(rows: Sequence[Recorded]) -> visits.Facts:

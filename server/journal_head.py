@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from schemas.chain import genesis
 from schemas.problems import Refusal
+from server import bulk
 from server.bulk import table_of
 from server.models import EventRow, JournalRow
+from server.one_of import one_of
 
 
 @dataclass(slots=True)
@@ -34,10 +37,10 @@ _LAST_SOURCE = (
 )
 _HEAD = (
     select(_JOURNALS, _LAST_SOURCE.label("last_source"))
-    .where(_JOURNALS.c.id == bindparam("journal_id"))
-    .with_for_update()
+    .where(one_of(_JOURNALS.c.id, "ids"))
+    .order_by(_JOURNALS.c.id)
+    .with_for_update(of=_JOURNALS)
 )
-_BEGIN = insert(_JOURNALS)
 _PUT = (
     update(_JOURNALS)
     .where(_JOURNALS.c.id == bindparam("of_id"))
@@ -45,23 +48,42 @@ _PUT = (
 )
 
 
-def take(connection: Connection, journal_id: str, station_id: str) -> JournalHead:
-    """The head of a station's journal, a new one's too. Raises `Refusal("bad_header")` for a
-    journal that is another station's."""
-    found = connection.execute(_HEAD, {"journal_id": journal_id}).one_or_none()
-    if found is None:
-        head = JournalHead(journal_id, 0, genesis(journal_id), None, None)
-        row = {"id": head.id, "station_id": station_id, "head_seq": 0}
-        connection.execute(_BEGIN, {**row, "head_hash": head.head_hash, "broken_at_seq": None})
-        return head
-    if found.station_id != station_id:
-        raise Refusal("bad_header", detail="journal_id: belongs to another station")
-    return JournalHead(
-        found.id, found.head_seq, found.head_hash, found.broken_at_seq, found.last_source
-    )
+def take(connection: Connection, stations: Mapping[str, str]) -> dict[str, JournalHead]:
+    """The heads of journals, also of new ones; `stations`: whose each of them is. Raises
+    `Refusal("bad_header")` for a journal that is another station's."""
+    rows = {row.id: row for row in connection.execute(_HEAD, {"ids": list(stations)})}
+    heads, new = {}, []
+    for journal_id, station_id in stations.items():
+        row = rows.get(journal_id)
+        if row is None:
+            head = JournalHead(journal_id, 0, genesis(journal_id), None, None)
+            new.append(
+                {"id": head.id, "station_id": station_id, "head_seq": 0}
+                | {"head_hash": head.head_hash, "broken_at_seq": None}
+            )
+        elif row.station_id != station_id:
+            raise Refusal("bad_header", detail="journal_id: belongs to another station")
+        else:
+            head = JournalHead(
+                row.id, row.head_seq, row.head_hash, row.broken_at_seq, row.last_source
+            )
+        heads[journal_id] = head
+    bulk.append(connection, _JOURNALS, new)
+    return heads
 
 
-def put(connection: Connection, head: JournalHead) -> None:
-    """Write a head down that has moved."""
-    values = {"new_head_seq": head.head_seq, "new_head_hash": head.head_hash}
-    connection.execute(_PUT, {"of_id": head.id, **values, "new_broken_at_seq": head.broken_at_seq})
+def put(connection: Connection, heads: Sequence[JournalHead]) -> None:
+    """Write heads down that have moved."""
+    if heads:
+        connection.execute(
+            _PUT,
+            [
+                {
+                    "of_id": head.id,
+                    "new_head_seq": head.head_seq,
+                    "new_head_hash": head.head_hash,
+                    "new_broken_at_seq": head.broken_at_seq,
+                }
+                for head in heads
+            ],
+        )

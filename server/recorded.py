@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -42,6 +43,6 @@ _COLUMNS = tuple(column.key for column in _EVENTS.columns)
 _values: Callable[[Recorded], tuple[Any, ...]] = attrgetter(*_COLUMNS)
 
 
-def append(connection: Connection, rows: Sequence[Recorded]) -> None:
-    """Write events down, for good."""
-    bulk.append_values(connection, _EVENTS, _COLUMNS, [*map(_values, rows)])
+def appending(connection: Connection, rows: Sequence[Recorded]) -> AbstractContextManager[None]:
+    """Write events down, for good, by the end of the block; see `bulk.appending`."""
+    return bulk.appending(connection, _EVENTS, _COLUMNS, [*map(_values, rows)])

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
 from marshmallow import ValidationError
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from schemas.events import describe
@@ -23,7 +26,8 @@ from server import clock, station_nonces, station_twins
 from server.app import Services
 from server.bulk import table_of
 from server.downlink import News, news
-from server.ingest import Batch, Receipt, ingest
+from server.gathering import Place
+from server.ingest import Batch, Delivery, Receipt, ingest_together
 from server.lines import read_lines
 from server.models import DistrictRow, JournalRow, StationRow
 from server.station_twins import Word
@@ -115,16 +119,58 @@ def _take_in(
     now: datetime,
     spend: Callable[[Session], None],
 ) -> Receipt:
-    """Ingest, and note who spoke, in one transaction."""
-    lines = read_lines(batch.lines, batch.first_seq)
+    """Ingest, and note who spoke, in one transaction; perhaps together with other stations'."""
+    with found.database.gathering.place(batch.journal_id, batch.first_seq or 0) as place:
+        lines = read_lines(batch.lines, batch.first_seq)
+        heard = {
+            "of_id": station.id,
+            "new_seen_at": now,
+            # What this request brings is no longer waiting once it is taken in.
+            "new_depth": max(0, header["depth"] - len(lines)),
+            "new_version": header["version"],
+        }
+        coming = _Coming(Delivery(batch, lines, now), spend, heard)
+        receipt = _taken_in(found, place, coming)
+    if _is_due(station, batch, now):
+        found.database.note(
+            lambda session: station_twins.note(session, found.config, station, _word(batch), now)
+        )
+    return receipt
 
-    def work(session: Session) -> Receipt:
-        spend(session)
-        receipt = ingest(session, found.config, found.key, batch, now, lines)
-        _note_contact(session, found, station, batch, header, now)
-        return receipt
 
-    return found.database.write(work, in_turn=True)
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """What one request brings; `heard`: what is noted of the station with it. `trusts_ids`: see
+    `ingest_together`."""
+
+    delivery: Delivery
+    spend: Callable[[Session], None]
+    heard: dict[str, Any]
+    trusts_ids: bool = True
+
+
+def _taken_in(found: Services, place: Place, coming: _Coming) -> Receipt:
+    weight, work = len(coming.delivery.lines), partial(_write, found)
+    try:
+        return found.database.write_together(place, coming, weight, work)
+    except IntegrityError:
+        # One of them seems to have another event's id: hardly ever, so it is asked only now.
+        coming = replace(coming, trusts_ids=False)
+        return found.database.write_together(place, coming, weight, work)
+
+
+def _write(found: Services, session: Session, together: Sequence[_Coming]) -> list[Receipt]:
+    for each in together:
+        each.spend(session)
+    receipts = ingest_together(
+        session,
+        found.config,
+        found.key,
+        [each.delivery for each in together],
+        trusts_ids=all(each.trusts_ids for each in together),
+    )
+    session.connection().execute(_HEARD, [each.heard for each in together])
+    return receipts
 
 
 def _poll(
@@ -172,12 +218,9 @@ def _note_contact(
     now: datetime,
 ) -> None:
     """Remember that a station was heard of; contacts are never queued, only the last counts."""
-    # What this request brings is no longer waiting once it is taken in.
-    depth = max(0, header["depth"] - len(batch.lines))
-    heard = {"new_seen_at": now, "new_depth": depth, "new_version": header["version"]}
+    heard = {"new_seen_at": now, "new_depth": header["depth"], "new_version": header["version"]}
     session.connection().execute(_HEARD, {"of_id": station.id, **heard})
-    if _is_due(station, batch, now):
-        station_twins.note(session, found.config, station, _word(batch), now)
+    station_twins.note(session, found.config, station, _word(batch), now)
 
 
 def _word(batch: Batch) -> Word:

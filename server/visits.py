@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, or_, select, update
@@ -67,32 +68,44 @@ def refold(
     visit_ids: Collection[str],
     version: int,
     fresh: Facts | None = None,
+    meanwhile: AbstractContextManager[None] | None = None,
 ) -> Refolded:
     """Fold these visits anew from all their events and write the rows under `version`.
 
-    `fresh`: facts that are not in the table yet. The caller holds the district's version, so
-    nobody else folds at the same time. Row objects that the session holds are read anew when
-    they are next looked at.
+    `fresh`: facts that are not in the table yet; `meanwhile`: what puts them there, entered while
+    the connection is not used. The caller holds the district's version, so nobody else folds at
+    the same time. Row objects that the session holds are read anew when they are next looked at.
     """
     result = Refolded()
-    if not visit_ids:
-        return result
     session.flush()
     connection = session.connection()
-    known = visit_rows.load(connection, visit_ids)
-    stored = load_facts(connection, visit_ids)
-    for visit_id in visit_ids:
-        facts = [*stored.get(visit_id, ()), *(() if fresh is None else fresh.get(visit_id, ()))]
-        visit = fold(facts)
-        if visit is None:
-            result.held.update({fact.event.id: "unknown_visit" for fact in facts})
-            continue
-        result.held.update({conflict.event_id: conflict.reason for conflict in visit.conflicts})
-        result.changes.append(_changed(known.get(visit_id), visit, version))
+    known = visit_rows.load(connection, visit_ids) if visit_ids else {}
+    stored = load_facts(connection, visit_ids) if visit_ids else {}
+    with meanwhile or nullcontext():
+        for visit_id in visit_ids:
+            facts = [*stored.get(visit_id, ()), *(() if fresh is None else fresh.get(visit_id, ()))]
+            _fold_one(result, visit_id, facts, known, version)
+    if not visit_ids:
+        return result
     _write(connection, result, known, version)
     _send_whole(connection, result.changes, stored, version)
     session.expire_all()
     return result
+
+
+def _fold_one(
+    result: Refolded,
+    visit_id: str,
+    facts: Sequence[Fact],
+    known: Mapping[str, Columns],
+    version: int,
+) -> None:
+    visit = fold(facts)
+    if visit is None:
+        result.held.update({fact.event.id: "unknown_visit" for fact in facts})
+        return
+    result.held.update({conflict.event_id: conflict.reason for conflict in visit.conflicts})
+    result.changes.append(_changed(known.get(visit_id), visit, version))
 
 
 def _changed(old: Columns | None, visit: Visit, version: int) -> Change:

@@ -322,3 +322,14 @@ def test_news_that_come_while_it_waits_are_answered_at_once(door: Door) -> None:
     waiting.join()
     assert time.monotonic() - started < LONG_S
     assert {change["kind"] for change in answers[0]["changes"]} == {"event", "person", "visit"}
+
+
+def test_an_id_that_another_event_has_is_refused_alone(door: Door) -> None:
+    first = door.station.line()
+    assert door.post([first]).status_code == 200
+    event_id = json.loads(first)["id"]
+    lines = [door.station.line(id=event_id), door.station.line()]
+    answer = door.post(lines).get_json()
+    assert answer["ack_seq"] == 3
+    assert [(word["seq"], word["code"]) for word in answer["verdicts"]] == [(2, "id_used")]
+    assert door.kit.count(EventRow) == 2

@@ -11,7 +11,8 @@ from typing import Any
 
 from server.database import Database
 from server.district import load_district
-from server.ingest import Batch, Receipt, ingest
+from server.ingest import Batch, Delivery, Receipt, ingest_together
+from server.lines import read_lines
 from server.rebuild import folded_rows
 from tests.simulation.beginning import database_at, empty_database
 from tests.simulation.booth import Broken
@@ -60,29 +61,39 @@ def _feed(
     sent = {journal.id: 0 for journal in journals}
     left = list(journals)
     while left:
-        journal = numbers.choice(left)
-        since = max(0, sent[journal.id] - numbers.choice((0, 0, 3)))
-        upto = min(len(journal.lines), sent[journal.id] + numbers.randint(1, 60))
-        batch = Batch(
-            station_id=journal.station_id,  # type: ignore[arg-type]
-            place_id=journal.place_id,
-            journal_id=journal.id,
-            boot_id="another",
-            mono_ns=0,
-            guests=(),
-            lines=journal.lines[since:upto],
-            first_seq=since + 1,
-        )
-        receipt = _take(cloud, again, batch, now)
-        if receipt.ack_seq != upto:
-            raise Broken(6, f"of {journal.id} {receipt.ack_seq} were taken in, {upto} were sent")
-        sent[journal.id] = upto
-        if upto == len(journal.lines):
-            left.remove(journal)
+        # Alone, or together with others as when many come back at once.
+        together = numbers.sample(left, min(len(left), numbers.choice((1, 1, 2, 3))))
+        batches = []
+        for journal in together:
+            since = max(0, sent[journal.id] - numbers.choice((0, 0, 3)))
+            upto = min(len(journal.lines), sent[journal.id] + numbers.randint(1, 60))
+            sent[journal.id] = upto
+            batches.append(_batch(journal, since, upto))
+        for batch, receipt in zip(batches, _take(cloud, again, batches, now), strict=True):
+            if receipt.ack_seq != sent[batch.journal_id]:
+                told = f"{receipt.ack_seq} were taken in, {sent[batch.journal_id]} were sent"
+                raise Broken(6, f"of {batch.journal_id} {told}")
+        left = [journal for journal in left if sent[journal.id] < len(journal.lines)]
 
 
-def _take(cloud: CloudMachine, again: Database, batch: Batch, now: datetime) -> Receipt:
-    return again.write(lambda session: ingest(session, cloud.config, cloud.key, batch, now))
+def _batch(journal: _Journal, since: int, upto: int) -> Batch:
+    return Batch(
+        station_id=journal.station_id,  # type: ignore[arg-type]
+        place_id=journal.place_id,
+        journal_id=journal.id,
+        boot_id="another",
+        mono_ns=0,
+        guests=(),
+        lines=journal.lines[since:upto],
+        first_seq=since + 1,
+    )
+
+
+def _take(
+    cloud: CloudMachine, again: Database, batches: Sequence[Batch], now: datetime
+) -> list[Receipt]:
+    came = [Delivery(batch, read_lines(batch.lines, batch.first_seq), now) for batch in batches]
+    return again.write(lambda session: ingest_together(session, cloud.config, cloud.key, came))
 
 
 def _journals(cloud: CloudMachine) -> list[_Journal]:

@@ -18,7 +18,6 @@ from reader_agent.cloud import Answer, Asked, CloudLost
 from reader_agent.journal import NewEvent
 from reader_agent.scripted_cloud import ScriptedCloud
 from reader_agent.sync import Backoff, Sync
-from schemas.problems import Refusal
 from tests.agent_loops import Loops
 from tests.station_kit import ANA, BOLIVAR, StationKit, event_change, received_data
 
@@ -57,61 +56,6 @@ def test_a_long_queue_goes_in_batches(tmp_path: Path) -> None:
     loops.push(3)
     assert [len(asked.lines) for asked in loops.cloud.asked] == [4, 4, 2]
     assert loops.rests == []
-
-
-def test_the_next_batch_is_under_way_while_the_last_answer_is_written_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kit = StationKit(tmp_path, batch_events=4)
-    _record(kit, 9)
-    first = kit.cursor
-    loops = Loops(kit, lambda asked: kit.answer(ack_seq=asked.last_seq, cursor=first + 5))
-    take = kit.station.exchange.take
-
-    def late(answer: Answer, asked: Asked) -> bool:
-        assert loops.cloud.wait_for(lambda: len(loops.cloud.asked) == 2, 60)
-        return take(answer, asked)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(kit.station.exchange, "take", late)
-        loops.push()
-    assert kit.station.status().unsent == 6
-    loops.push(2)
-    assert [asked.acked_seq for asked in loops.cloud.asked] == [0, 4, 8]
-    assert [asked.header["depth"] for asked in loops.cloud.asked] == [10, 6, 2]
-    assert [asked.cursor for asked in loops.cloud.asked] == [first, first + 5, first + 5]
-    assert (kit.station.status().unsent, kit.cursor) == (0, first + 5)
-
-
-def test_an_answer_that_cannot_be_written_down_takes_the_one_behind_it_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kit = StationKit(tmp_path, batch_events=4)
-    _record(kit, 9)
-    loops = Loops(kit)
-
-    def full(_answer: Answer, _asked: Asked) -> bool:
-        assert loops.cloud.wait_for(lambda: len(loops.cloud.asked) == 2, 60)
-        raise Refusal("storage_full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(kit.station.exchange, "take", full)
-        loops.push()
-    # What the cloud said of the first four is not known here: they are sent again, in order.
-    loops.push(3)
-    assert [asked.acked_seq for asked in loops.cloud.asked] == [0, 4, 0, 4, 8]
-    assert kit.station.status().unsent == 0
-
-
-def test_nothing_is_sent_ahead_of_a_gap(tmp_path: Path) -> None:
-    kit = StationKit(tmp_path, batch_events=4)
-    _record(kit, 9)
-    gap = {"expected_seq": 3, "got_seq": 1}
-    loops = Loops(kit, lambda _asked: kit.answer(ack_seq=2, gap=gap))
-    loops.push()
-    assert len(loops.cloud.asked) == 1
-    loops.push()
-    assert [asked.acked_seq for asked in loops.cloud.asked] == [0, 2]
 
 
 def test_failures_are_retried_with_growing_rests_up_to_the_cap(kit: StationKit) -> None:
@@ -279,24 +223,6 @@ def test_a_cloud_that_takes_fewer_is_not_offered_more_again(kit: StationKit) -> 
     loops.sync._most_events = loops.sync._batch_events = 8
     loops.push(4)
     assert [len(asked.lines) for asked in loops.cloud.asked] == [8, 4, 4, 4]
-
-
-def test_what_is_sent_ahead_asks_for_news_once_a_second(tmp_path: Path) -> None:
-    kit = StationKit(tmp_path, batch_events=2)
-    _record(kit, 11)
-
-    whole = kit.answer(cursor=kit.cursor)
-
-    def slow(asked: Asked) -> Answer:
-        kit.clock.advance(0.4)
-        return {**whole, "ack_seq": asked.last_seq}
-
-    loops = Loops(kit, otherwise=slow)
-    loops.push(6)
-    told = [asked.header["cursor"] is not None for asked in loops.cloud.asked]
-    # The first, every third, and the last, behind which nothing waits.
-    assert told == [True, False, False, True, False, True]
-    assert kit.station.status().unsent == 0
 
 
 def test_a_broken_chain_is_shown(kit: StationKit) -> None:

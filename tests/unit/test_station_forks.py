@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reader_agent.cloud import Answer, Asked
 from reader_agent.journal import NewEvent
 from tests.agent_loops import Loops
 from tests.station_kit import StationKit
@@ -34,11 +35,14 @@ def test_a_forked_journal_is_sent_to_its_end_and_then_begun_anew(tmp_path: Path)
     ids = [event["id"] for event in kit.recorded()]
     old_id = kit.station._journal.journal_id
     duplicate = {**forked(1), "verdict": "duplicate", "code": "duplicate"}
-    loops = Loops(
-        kit,
-        lambda _asked: kit.answer(ack_seq=9, verdicts=[duplicate, forked(2)]),
-        lambda _asked: kit.answer(ack_seq=9, verdicts=[forked(3), forked(4)]),
-    )
+    answers = {0: [duplicate, forked(2)], 2: [forked(3), forked(4)]}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.journal_id != old_id:
+            return loops.accept(asked)
+        return kit.answer(ack_seq=9, verdicts=answers[asked.acked_seq])
+
+    loops = Loops(kit, otherwise=answer)
     loops.push()
     status = kit.station.status()
     assert (status.station_problem, status.unsent) == ("journal_forked", 2)
