@@ -68,6 +68,7 @@ class Board:
             move = None
         sighting, rung = self._sighting(visit), rung_of(visit, self._limits)
         delay = visit.delay
+        along = move.passengers if move and visit.destination_id is None else ()
         return Card(
             visit_id=visit.id,
             code=visit.code,
@@ -115,6 +116,8 @@ class Board:
             bag=visit.bag,
             reports=tuple(report.kind for report in visit.reports),
             hook=visit.key_holder.hook,
+            passengers=tuple((each, roster.person_name(each)) for each in along),
+            departs_at=move.departs_at if move else None,
         )
 
     def stall_at(self, place_id: str) -> str | None:

@@ -14,7 +14,8 @@ class Card:
     differ for a requested and for a held visit). `place_id` is where the car is, or where it
     was driven off from. `seen_at`: when the radio tag on the keys was last heard, a hint and no
     more. `is_unsent`: the cloud does not know yet of something done here. `planned_runner_id` and
-    `why` are of the drive that is planned, `move_to_id` and `to_stall` where it goes. `rung` is
+    `why` are of the drive that is planned, `move_to_id` and `to_stall` where it goes; `passengers`
+    go along (names by id), and `departs_at` is when they were told that it leaves. `rung` is
     what comes next for a car that stands ready (`reader_agent.waiting`), from `rung_at` on.
     `delay_min` is what staff told the driver, `bag` the sealed bag with the key, `reports` the
     kinds of incidents that nobody has settled. `hook`: where the key hangs.
@@ -63,3 +64,5 @@ class Card:
     bag: str | None = None
     reports: tuple[str, ...] = ()
     hook: int | None = None
+    passengers: tuple[tuple[str, str], ...] = ()
+    departs_at: datetime | None = None

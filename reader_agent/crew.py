@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from reader_agent.board import Board
 from reader_agent.card import Card
@@ -35,6 +36,18 @@ class Job:
     card: Card
     to_stall: str | None
     drive_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Somebody goes along in a car that a colleague drives from here: who with, in which (`code`),
+    and when it leaves, if that is known."""
+
+    person_id: str
+    person_name: str
+    driver_name: str
+    code: str
+    departs_at: datetime | None
 
 
 class Crew:
@@ -91,12 +104,27 @@ class Crew:
             jobs = [self._job(person_id, card) for person_id, card in first.items()]
         return sorted(jobs, key=lambda job: job.person_name)
 
+    def lifts(self) -> list[Lift]:
+        """Who goes along with whom from here, by when they leave."""
+        with self._hands.lock:
+            roster, here = self._roster, self._hands.here
+            found = [
+                Lift(person_id, name, roster.person_name(driver_id), card.code, card.departs_at)
+                for card in self._cards()
+                if card.passengers and card.place_id == here
+                for driver_id in (card.planned_runner_id,)
+                if driver_id is not None
+                for person_id, name in card.passengers
+            ]
+        return sorted(found, key=lambda lift: (lift.departs_at is None, lift.departs_at, lift.code))
+
     def waits(self) -> list[tuple[str, str]]:
         """Who is on shift here without a drive to do, and where each should wait: names."""
         with self._hands.lock:
             roster, terms = self._mirror.roster, map(self._mirror.terms, self._visit_ids())
             busy = {each.move.runner_id for each in terms if each and each.move}
             busy |= {visit.key_holder.id for visit in self._mirror.visits()}
+            busy |= {name for card in self._cards() for name, _ in card.passengers}
             found = [
                 (roster.person_name(person_id), roster.place_name(place_id))
                 for person_id in self._shift.on_shift

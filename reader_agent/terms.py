@@ -25,7 +25,8 @@ class Promise:
 @dataclass(frozen=True, slots=True)
 class PlannedMove:
     """The drive that the dispatcher plans next for the car; `why` is a catalog code, a reason that
-    is about `why_place_id`. `to_stall`: where it is best put."""
+    is about `why_place_id`. `to_stall`: where it is best put. `passengers`: which runners go along,
+    `departs_at` when they were told that the car leaves."""
 
     kind: str
     from_place_id: str
@@ -34,6 +35,8 @@ class PlannedMove:
     why: str | None
     why_place_id: str | None = None
     to_stall: str | None = None
+    passengers: tuple[str, ...] = ()
+    departs_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ class PlannedMoveSchema(_Lenient):
     why = fields.String(load_default=None, allow_none=True)
     why_place_id = fields.String(load_default=None, allow_none=True)
     to_stall = fields.String(load_default=None, allow_none=True)
+    # Said only of cars that somebody goes along in.
+    passengers = fields.List(fields.String())
+    departs_at = fields.AwareDateTime(allow_none=True, format="iso", default_timezone=None)
 
 
 class TermsSchema(_Lenient):
@@ -98,7 +104,8 @@ class TermsSchema(_Lenient):
 _SCHEMA = TermsSchema()
 _NAMES = frozenset(_SCHEMA.fields)
 _PROMISE_NAMES = frozenset(PromiseSchema().fields)
-_MOVE_NAMES = frozenset(PlannedMoveSchema().fields)
+# Few cars have somebody along: those that do are not plain.
+_MOVE_NAMES = frozenset(PlannedMoveSchema().fields) - {"passengers", "departs_at"}
 _FLAGS = ("is_open", "has_phone", "tag_shared")
 _is_token = re.compile(r"[A-Za-z0-9_-]{1,64}\Z").match
 _is_hex = re.compile(r"([0-9a-f]{2})+\Z").match
@@ -118,6 +125,8 @@ def check_terms(body: Mapping[str, Any]) -> dict[str, Any]:
     if doc["promise"]:
         for name in _WINDOW:
             doc["promise"][name] = doc["promise"][name].isoformat()
+    if doc["move"] and doc["move"].get("departs_at") is not None:
+        doc["move"]["departs_at"] = doc["move"]["departs_at"].isoformat()
     return doc
 
 
@@ -175,10 +184,21 @@ def terms_of(doc: Mapping[str, Any]) -> Terms:
         has_phone=doc["has_phone"],
         code_key=bytes.fromhex(doc["code_key"]) if doc["code_key"] else None,
         promise=_promise_of(promise) if promise else None,
-        move=PlannedMove(**move) if move else None,
+        move=_move_of(move) if move else None,
         tag_shared=doc["tag_shared"],
         # Stored by an agent of before, there is none.
         link=doc.get("link"),
+    )
+
+
+def _move_of(doc: Mapping[str, Any]) -> PlannedMove:
+    departs_at = doc.get("departs_at")
+    return PlannedMove(
+        **{
+            **doc,
+            "passengers": tuple(doc.get("passengers", ())),
+            "departs_at": None if departs_at is None else datetime.fromisoformat(departs_at),
+        }
     )
 
 

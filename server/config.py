@@ -47,6 +47,8 @@ class Config:
     `stay_s`, and a car that is ready stands at the kerb for another `owner_takes_car_s`.
     `stage_cars`: cars that are asked for soon with a chance of `stage_chance_percent` are brought
     to the staging spaces of their booths by idle runners; `stage_spare_runners` stay idle.
+    A car has room for `ride_seats` runners beside the driver (0: nobody rides along), who waits
+    for them for `ride_wait_s`; they go along if that gets them there `ride_gain_s` sooner.
 
     Messages: `sms_part_micros` is what a part costs, in millionths of a balboa, until the carrier
     says it itself; `sms_receipts_queue` is the queue with its delivery events, looked at every
@@ -68,10 +70,10 @@ class Config:
 
     Signing in: a session on the web ends after `session_s`, or `session_idle_s` after the last
     page. After `password_tries_max` wrong passwords none is taken for `password_lock_s`; for codes
-    of the second factor the same. Who has one of `second_factor_roles` needs one. A step of signing
-    in may take `sign_in_step_s`. Who signed in is known for `sign_in_keep_days`. A guess at a PIN
-    costs `pin_memory_kib`, `pin_passes` and `pin_lanes` (`schemas.staff_pin`). `city`: the city's
-    own sign-in.
+    of the second factor the same. Who has one of `second_factor_roles` needs one, or a passkey, of
+    which everybody may have `passkeys_max`. A step of signing in may take `sign_in_step_s`. Who
+    signed in is known for `sign_in_keep_days`. A guess at a PIN costs `pin_memory_kib`,
+    `pin_passes` and `pin_lanes` (`schemas.staff_pin`). `city`: the city's own sign-in.
 
     Photos: `photo_store` is `folder` (under `data_dir`) or `s3` (`photo_bucket`). A place to put
     one is good for `photo_put_s`, at most `photo_puts_at_once` come into the folder at a time, a
@@ -146,6 +148,7 @@ class Config:
     second_factor_roles: frozenset[str]
     second_factor_tries_max: int
     second_factor_lock_s: int
+    passkeys_max: int
     sign_in_step_s: int
     sign_in_keep_days: int
     pin_memory_kib: int
@@ -180,6 +183,9 @@ class Config:
     stage_cars: bool
     stage_chance_percent: int
     stage_spare_runners: int
+    ride_seats: int
+    ride_wait_s: int
+    ride_gain_s: int
     station_silent_s: int
     page_rows: int
     figures_events_max: int

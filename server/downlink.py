@@ -375,4 +375,13 @@ def _move_view(row: Any) -> dict[str, Any] | None:
         "why": row.why,
         "why_place_id": row.why_place_id,
         "to_stall": row.to_stall,
+        **_ride_view(row),
     }
+
+
+def _ride_view(row: Any) -> dict[str, Any]:
+    """Who goes along, where anybody does."""
+    if not row.passengers:
+        return {}
+    departs_at = None if row.departs_at is None else row.departs_at.isoformat()
+    return {"passengers": row.passengers, "departs_at": departs_at}

@@ -25,7 +25,7 @@ from server.visits import OPEN
 # What is decided rather than recorded (plans) or counts the decisions (versions) is not compared.
 _DECIDED = {
     *("version", "known_version", "opened_at", "planned_start_at", "planned_done_at"),
-    *("why", "why_place_id", "sent_at", "to_stall"),
+    *("why", "why_place_id", "sent_at", "to_stall", "passengers", "departs_at"),
 }
 _FOLDED: tuple[type[Table], ...] = (VisitRow, RequestRow, MoveRow, ShiftRow, TagRow, PersonRow)
 # Of a tag and of a person, the district file says the rest.

@@ -129,6 +129,9 @@ def planning(env: Env) -> dict[str, Any]:
         "stage_cars": env.bool("STAGE_CARS", True),
         "stage_chance_percent": env.int("STAGE_CHANCE_PERCENT", 25, validate=percent),
         "stage_spare_runners": env.int("STAGE_SPARE_RUNNERS", 0, validate=not_negative),
+        "ride_seats": env.int("RIDE_SEATS", 2, validate=validate.Range(0, 6)),
+        "ride_wait_s": env.int("RIDE_WAIT_S", 60, validate=not_negative),
+        "ride_gain_s": env.int("RIDE_GAIN_S", 60, validate=positive),
     }
 
 
@@ -257,6 +260,7 @@ def signing_in(env: Env) -> dict[str, Any]:
         ),
         "second_factor_tries_max": env.int("SECOND_FACTOR_TRIES_MAX", 5, validate=positive),
         "second_factor_lock_s": env.int("SECOND_FACTOR_LOCK_S", 300, validate=positive),
+        "passkeys_max": env.int("PASSKEYS_MAX", 10, validate=positive),
         "sign_in_step_s": env.int("SIGN_IN_STEP_S", 600, validate=validate.Range(60, 3600)),
         "sign_in_keep_days": env.int("SIGN_IN_KEEP_DAYS", 90, validate=validate.Range(1, 3650)),
         "pin_memory_kib": env.int("PIN_MEMORY_KIB", 65_536, validate=validate.Range(8, 1_048_576)),

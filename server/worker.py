@@ -31,7 +31,7 @@ from server.database_time import DatabaseTime
 from server.day_closing import close_days, is_due
 from server.dispatch import planner_state, waiting_places
 from server.dispatch.past_evenings import Forecasts
-from server.dispatch.replan import outlook, replan, routes_of, search
+from server.dispatch.replan import outlook, replan, rides_of, routes_of, search
 from server.dispatch.what_if_player import WhatIfPlayer
 from server.district import current_version, next_version
 from server.figures.keep import keep
@@ -271,7 +271,8 @@ def replan_district(
         before = planner_state.faults(session)
         planner_state.note_search(session, before, found, now)
         is_news = waiting_places.tell(session, snapshot, found.plan, version)
-        touched = replan(session, config, version, now, standing=routes_of(found.plan))
+        standing, rides = routes_of(found.plan), rides_of(found.plan)
+        touched = replan(session, config, version, now, standing=standing, rides=rides)
         if not touched and not is_news and planner_state.faults(session) == before:
             raise _NothingChanged
 

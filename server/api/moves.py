@@ -22,7 +22,8 @@ _STATES = (OPEN, TAKEN, DONE)
 class MoveSchema(Schema):
     """`runner_id` of an open move is who is to drive it by the plan; `why` a catalog code, a reason
     about `why_place_id`. `sent_at`: since when the runner should be on the way to the car;
-    `to_stall`: where it is best put."""
+    `to_stall`: where it is best put. `passengers`: the runners who go along, `departs_at` when they
+    were told that it leaves."""
 
     visit_id = fields.String(required=True)
     ordinal = fields.Integer(required=True)
@@ -40,6 +41,8 @@ class MoveSchema(Schema):
     why_place_id = fields.String(required=True, allow_none=True)
     sent_at = fields.AwareDateTime(required=True, allow_none=True)
     to_stall = fields.String(required=True, allow_none=True)
+    passengers = fields.List(fields.String(), required=True, allow_none=True)
+    departs_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
 class MoveQuerySchema(Schema):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from server import bulk
 from server.bulk import table_of
-from server.dispatch.plan import Job
+from server.dispatch.plan import Job, Plan, Ride
 from server.dispatch.snapshot import Runner, Snapshot, WantedMove
 from server.models import MoveRow
 from server.one_of import one_of
@@ -18,13 +18,18 @@ from server.visit_rows import OPEN, TAKEN
 
 # Planned times move with the clock: a row is not written for less.
 _LEAST_CHANGE = timedelta(seconds=15)
+# Nor are those who ride along told of less.
+_LEAST_TOLD = timedelta(minutes=1)
 
 Columns = dict[str, Any]
 Given = Sequence[Row[*tuple[Any, ...]]]
 
 _MOVES = table_of(MoveRow)
 _TIMES = ("planned_start_at", "planned_done_at")
-_TOLD = ("runner_id", "to_place_id", "why", "why_place_id", "to_stall")
+_TOLD = (
+    *("runner_id", "to_place_id", "why", "why_place_id", "to_stall"),
+    *("passengers", "departs_at"),
+)
 _WANTED = ("kind", "from_place_id", "sent_at", *_TOLD, *_TIMES)
 _SET = (
     update(_MOVES)
@@ -56,13 +61,15 @@ def given_moves(connection: Connection) -> Given:
     return connection.execute(_GIVEN).all()
 
 
-def give_out(
-    connection: Connection, snapshot: Snapshot, jobs: Sequence[Job], given: Given
-) -> set[str]:
+def give_out(connection: Connection, snapshot: Snapshot, plan: Plan, given: Given) -> set[str]:
     """Make the open moves those that are wanted, with the plan in them, by compare-and-set on
     their state; the visits of which anything changed that people are told. `given`: the moves as
     they are."""
+    jobs = plan.jobs
     by_visit = {job.visit_id: job for job in jobs}
+    along: dict[str, list[Ride]] = {}
+    for ride in plan.rides:
+        along.setdefault(ride.visit_id, []).append(ride)
     open_rows = {
         move.visit_id: dict(zip(_COLUMNS, move, strict=True))
         for move in given
@@ -82,6 +89,7 @@ def give_out(
         before = _given(move, old)
         row = _row_of(move, ordinal, before["to_place_id"], by_visit.get(move.visit_id))
         row["sent_at"] = sent.get(move.visit_id)
+        row |= _shared(along.get(move.visit_id, ()), old)
         if any(row[name] != before[name] for name in _TOLD) or _is_other_drive(row, old):
             touched.add(move.visit_id)
         if old is None:
@@ -105,7 +113,8 @@ def _sent(
     sent = {}
     for job in jobs:
         runner = free.pop(job.runner_id, None)
-        if runner is None:
+        if runner is None or job.rides_in is not None:
+            # Who goes along sets out with the colleague.
             continue
         since = _sent_before(snapshot, runner, job, known.get(job.visit_id))
         if since is not None or (job.leave_at is not None and job.leave_at <= snapshot.now):
@@ -144,6 +153,8 @@ def _row_of(move: WantedMove, ordinal: int, to_place_id: str | None, job: Job | 
         "why_place_id": None,
         "to_stall": None,
         "sent_at": None,
+        "passengers": None,
+        "departs_at": None,
     }
     if job is not None:
         row |= {
@@ -156,6 +167,17 @@ def _row_of(move: WantedMove, ordinal: int, to_place_id: str | None, job: Job | 
             "to_stall": job.to_stall,
         }
     return row
+
+
+def _shared(rides: Sequence[Ride], old: Columns | None) -> Columns:
+    """Who goes along, and when the car leaves: as they were told before, if that is about so."""
+    if not rides:
+        return {}
+    passengers, departs_at = sorted(ride.passenger_id for ride in rides), rides[0].start_at
+    told = None if old is None else old["departs_at"]
+    if told is not None and abs(departs_at - told) < _LEAST_TOLD:
+        departs_at = told
+    return {"passengers": passengers, "departs_at": departs_at}
 
 
 def _given(move: WantedMove, old: Columns | None) -> Columns:

@@ -15,7 +15,9 @@ from server.dispatch.plan import (
     WHY_FIRST_BACK,
     WHY_NEAREST,
     WHY_ON_THE_WAY,
+    WHY_RIDES,
     Job,
+    Ride,
 )
 from server.dispatch.snapshot import Runner, Snapshot
 
@@ -43,6 +45,17 @@ class Step:
     arrival: datetime
     start_at: datetime
     done_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One errand of somebody's route: from where, when, and the ride that brings the runner
+    there, or nearer."""
+
+    at: Whereabouts
+    errand: Errand
+    step: Step
+    ride: Ride | None = None
 
 
 def beginning(snapshot: Snapshot, runner: Runner) -> Whereabouts:
@@ -77,6 +90,14 @@ def step(snapshot: Snapshot, at: Whereabouts, errand: Errand) -> Step:
     return Step(leave, arrival, start, start + errand.loaded)
 
 
+def by_ride(snapshot: Snapshot, at: Whereabouts, errand: Errand, ride: Ride) -> Step:
+    """The errand as this runner's next, who goes along in a colleague's car and on from there."""
+    onward = snapshot.between(ride.to_place_id, errand.move.from_place_id).empty_s * _S
+    arrival = ride.done_at + onward
+    start = earliest_start(errand, arrival, arrival - at.free_at, at.runner.breaks)
+    return Step(ride.start_at, arrival, start, start + errand.loaded)
+
+
 def after(at: Whereabouts, errand: Errand, done_at: datetime) -> Whereabouts:
     """Where the runner is then."""
     return Whereabouts(
@@ -86,36 +107,35 @@ def after(at: Whereabouts, errand: Errand, done_at: datetime) -> Whereabouts:
 
 def jobs_of(snapshot: Snapshot, runner: Runner, route: Sequence[Errand]) -> list[Job]:
     """What the runner does, in order."""
-    jobs = []
-    for at, errand, taken in walk(snapshot, runner, route):
-        move = errand.move
-        jobs.append(
-            Job(
-                visit_id=move.visit_id,
-                kind=move.kind,
-                runner_id=runner.id,
-                from_place_id=move.from_place_id,
-                to_place_id=errand.to_place_id,
-                start_at=taken.start_at,
-                done_at=taken.done_at,
-                why=_why(snapshot, at, errand, taken),
-                why_place_id=_comes_from(at, errand),
-                leave_at=taken.leave_at,
-                to_stall=errand.to_stall,
-                blocked_by=errand.blocked_by,
-            )
-        )
-    return jobs
+    return [job_of(snapshot, line) for line in walk(snapshot, runner, route)]
 
 
-def walk(
-    snapshot: Snapshot, runner: Runner, route: Iterable[Errand]
-) -> Iterator[tuple[Whereabouts, Errand, Step]]:
-    """Each errand of a route with where it is done from and when."""
+def job_of(snapshot: Snapshot, line: Line) -> Job:
+    """One of them."""
+    at, errand, taken, move = line.at, line.errand, line.step, line.errand.move
+    return Job(
+        visit_id=move.visit_id,
+        kind=move.kind,
+        runner_id=at.runner.id,
+        from_place_id=move.from_place_id,
+        to_place_id=errand.to_place_id,
+        start_at=taken.start_at,
+        done_at=taken.done_at,
+        why=WHY_RIDES if line.ride else _why(snapshot, at, errand, taken),
+        why_place_id=line.ride.from_place_id if line.ride else _comes_from(at, errand),
+        leave_at=taken.leave_at,
+        to_stall=errand.to_stall,
+        blocked_by=errand.blocked_by,
+        rides_in=line.ride.visit_id if line.ride else None,
+    )
+
+
+def walk(snapshot: Snapshot, runner: Runner, route: Iterable[Errand]) -> Iterator[Line]:
+    """Each errand of a route with where it is done from and when, by the runner's own ways."""
     at = beginning(snapshot, runner)
     for errand in route:
         taken = step(snapshot, at, errand)
-        yield at, errand, taken
+        yield Line(at, errand, taken)
         at = after(at, errand, taken.done_at)
 
 

@@ -22,9 +22,11 @@ WHY_CLOSURE = "after_closure"
 WHY_BREAK = "after_break"
 # Nobody has asked for it: a runner is idle, and cars that have stayed so long are asked for soon.
 WHY_STAGED = "staged"
+# The runner gets there in a car that a colleague drives from that place.
+WHY_RIDES = "rides_along"
 WHYS = (
     *(WHY_NEAREST, WHY_FIRST_BACK, WHY_ON_THE_WAY, WHY_BOOKED, WHY_CLOSURE, WHY_BREAK),
-    WHY_STAGED,
+    *(WHY_STAGED, WHY_RIDES),
 )
 
 
@@ -35,6 +37,7 @@ class Job:
     `leave_at`: when the runner sets out for the car. `why_place_id`: the place that the reason is
     about, where the runner comes from. `to_stall`: where it is best put, in a lot with rows.
     `blocked_by`: the visits whose cars have to be moved first; the time for it is in the job's.
+    `rides_in`: the visit of the car in which the runner gets there, or nearer.
     """
 
     visit_id: str
@@ -49,12 +52,27 @@ class Job:
     leave_at: datetime | None = None
     to_stall: str | None = None
     blocked_by: Sequence[str] = ()
+    rides_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ride:
+    """A runner without a car goes along in one that a colleague drives anyway."""
+
+    passenger_id: str
+    driver_id: str
+    visit_id: str
+    from_place_id: str
+    to_place_id: str
+    start_at: datetime
+    done_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`jobs` in the order of their starts; `ready`: per requested car when it is estimated to
-    stand where it is wanted; `waits`: where runners without a job wait best.
+    stand where it is wanted; `waits`: where runners without a job wait best; `rides`: who goes
+    along with whom, in the order of their starts.
 
     `cost` and `baseline_cost` are in the planner's own prices: late minutes of a driver.
     `is_cut`: the time guard ended the search, so another machine may find another plan.
@@ -63,6 +81,7 @@ class Plan:
     jobs: Sequence[Job]
     ready: Mapping[str, datetime] = field(default_factory=dict)
     waits: Mapping[str, str] = field(default_factory=dict)
+    rides: Sequence[Ride] = ()
     cost: float = 0.0
     baseline_cost: float = 0.0
     policy: str = ""

@@ -5,7 +5,8 @@
 2. From there a search looks for a better one. It has to be better by `Aims.least_gain`, so that
    screens do not change for nothing.
 3. First come, first served is planned too, and taken where it is cheaper.
-4. Runners who have nothing to drive in it may bring cars near (`server.dispatch.staging`).
+4. Each of them is valued with the rides that runners can share (`server.dispatch.timetable`).
+5. Runners who have nothing to drive in it may bring cars near (`server.dispatch.staging`).
 
 All depends on the snapshot, the seed and the rounds; seconds only guard against a slow machine.
 """
@@ -19,8 +20,8 @@ from datetime import datetime
 
 from server.dispatch import first_come
 from server.dispatch.errand import Errand, errands, expected_errands
-from server.dispatch.itinerary import jobs_of, ready_times, walk
-from server.dispatch.plan import WHY_CLOSURE, Job, Plan
+from server.dispatch.itinerary import job_of, ready_times
+from server.dispatch.plan import WHY_CLOSURE, Plan
 from server.dispatch.route_model import Aims, RouteModel, model_of
 from server.dispatch.route_search import Budget, complete, search
 from server.dispatch.snapshot import Runner, Snapshot
@@ -46,7 +47,8 @@ def plan(
     jobs = sorted([*found.jobs, *staged], key=lambda job: (job.start_at, job.visit_id))
     taken = {job.runner_id for job in staged}
     waits = {name: place for name, place in found.waits.items() if name not in taken}
-    return replace(found, jobs=jobs, waits=waits)
+    rides = [ride for ride in found.rides if ride.passenger_id not in taken]
+    return replace(found, jobs=jobs, waits=waits, rides=rides)
 
 
 def _wanted_plan(snapshot: Snapshot, seed: int, budget: Budget, aims: Aims) -> Plan:
@@ -107,9 +109,8 @@ def _kept_by_closures(model: RouteModel, routes: Routes) -> dict[int, datetime]:
     if not model.snapshot.shut:
         return {}
     at = {errand.move.visit_id: index for index, errand in enumerate(model.errands)}
-    return {
-        at[job.visit_id]: job.start_at for job in _jobs(model, routes) if job.why == WHY_CLOSURE
-    }
+    plan = _plan(model, routes)
+    return {at[job.visit_id]: job.start_at for job in plan.jobs if job.why == WHY_CLOSURE}
 
 
 def _in_turn(model: RouteModel, routes: Routes) -> list[list[int]]:
@@ -132,14 +133,13 @@ def _alike(model: RouteModel, routes: Routes) -> Iterable[list[tuple[datetime, i
     ways = [_way(each) if _waits_in_turn(each) else None for each in model.errands]
     counts = Counter(way for way in ways if way is not None)
     alike: dict[tuple[object, ...], list[tuple[datetime, int, int]]] = {}
-    for runner, route in enumerate(routes):
+    if not any(way is not None and count > 1 for way, count in counts.items()):
+        return ()
+    for runner, (route, lines) in enumerate(zip(routes, model.timed(routes).lines, strict=True)):
         real = [(at, ways[index]) for at, index in enumerate(route) if index < len(ways)]
-        if not any(way is not None and counts[way] > 1 for _, way in real):
-            continue
-        steps = walk(model.snapshot, model.runners[runner], model.errands_of(route))
-        for (at, way), (_, _, taken) in zip(real, steps, strict=True):
+        for (at, way), line in zip(real, lines, strict=True):
             if way is not None and counts[way] > 1:
-                alike.setdefault(way, []).append((taken.start_at, runner, at))
+                alike.setdefault(way, []).append((line.step.start_at, runner, at))
     return alike.values()
 
 
@@ -165,15 +165,6 @@ def _ticket(errand: Errand) -> tuple[datetime, str]:
     return errand.move.known_at, errand.move.visit_id
 
 
-def _jobs(model: RouteModel, routes: Routes) -> list[Job]:
-    """What is really to be driven."""
-    jobs: list[Job] = []
-    for runner, route in zip(model.runners, routes, strict=True):
-        real = [errand for errand in model.errands_of(route) if not errand.is_expected]
-        jobs += jobs_of(model.snapshot, runner, real)
-    return sorted(jobs, key=lambda job: (job.start_at, job.visit_id))
-
-
 def _plan(
     model: RouteModel,
     routes: Routes,
@@ -182,16 +173,29 @@ def _plan(
     *,
     is_cut: bool = False,
 ) -> Plan:
-    jobs = _jobs(model, routes)
+    """What is really to be driven."""
+    table = model.timed([_without_guesses(model, route) for route in routes])
+    lines = [line for lines in table.lines for line in lines if not line.errand.is_expected]
+    jobs = [job_of(model.snapshot, line) for line in lines]
+    jobs.sort(key=lambda job: (job.start_at, job.visit_id))
     return Plan(
         jobs=jobs,
         ready=ready_times(model.snapshot, jobs),
         waits=dict(_waits(model, routes)),
+        rides=table.rides,
         cost=cost,
         baseline_cost=baseline_cost,
         policy=POLICY,
         is_cut=is_cut,
     )
+
+
+def _without_guesses(model: RouteModel, route: Sequence[int]) -> list[int]:
+    """The errands of a route without those expected ones that others come after."""
+    known = [at for at, index in enumerate(route) if index < len(model.errands)]
+    real = [at for at in known if not model.errands[route[at]].is_expected]
+    last = max(real, default=-1)
+    return [route[at] for at in known if at > last or not model.errands[route[at]].is_expected]
 
 
 def _waits(model: RouteModel, routes: Routes) -> Iterable[tuple[str, str]]:

@@ -28,6 +28,7 @@ from server.dispatch.given_moves import give_out, given_moves
 from server.dispatch.past_evenings import with_forecast
 from server.dispatch.plan import WHY_CLOSURE, Plan, Planner
 from server.dispatch.planner_state import Guarded, guarded
+from server.dispatch.rides_seen import UNDER_WAY, note_rides
 from server.dispatch.route_search import Budget
 from server.dispatch.situation import look
 from server.dispatch.snapshot import Snapshot
@@ -52,9 +53,11 @@ def replan(
     now: datetime,
     planner: Planner = LIVE,
     standing: Standing | None = None,
+    *,
+    rides: Mapping[str, str] | None = None,
 ) -> set[str]:
-    """Complete the plan in force (or `standing`: what a search found) and write what changed
-    under `version`.
+    """Complete the plan in force (or `standing` with `rides`: what a search found) and write what
+    changed under `version`.
 
     1. The moves that are wanted now are opened, those no longer wanted are closed.
     2. The planner gives each a runner; a move is given out by compare-and-set on its state,
@@ -67,17 +70,19 @@ def replan(
     """
     session.flush()
     connection = session.connection()
-    is_any, fault = connection.execute(_ANYTHING_OPEN).one()
-    if not is_any and not standing:
+    is_any, is_riding, fault = connection.execute(_ANYTHING_OPEN).one()
+    if not is_any and not is_riding and not standing:
         return set()
     given = given_moves(connection)
-    snapshot = look(session, config, now, standing, given)
+    if is_riding or any(move.passengers for move in given):
+        note_rides(connection, given)
+    snapshot = look(session, config, now, standing, given, rides)
     made = guarded(planner, snapshot, config.plan_seed, live.AT_ONCE)
     planner_state.note(connection, planner_state.AT_ONCE, fault, made, now)
     # What is brought near is wanted by nobody but the plan.
     near = staging_moves(snapshot, made.plan.jobs)
     moves = replace(snapshot, moves=[*snapshot.moves, *near])
-    touched = give_out(connection, moves, made.plan.jobs, given)
+    touched = give_out(connection, moves, made.plan, given)
     touched |= _promise(session, config, made.plan, len(snapshot.runners), now)
     if touched:
         session.flush()
@@ -113,6 +118,14 @@ def routes_of(plan: Plan) -> Standing:
     return routes
 
 
+def rides_of(plan: Plan) -> Mapping[str, str]:
+    """Per runner the visit of the car in which a plan has the runner go along first."""
+    rides: dict[str, str] = {}
+    for ride in plan.rides:
+        rides.setdefault(ride.passenger_id, ride.visit_id)
+    return rides
+
+
 _SET_VERSION = update(_VISITS).where(one_of(_VISITS.c.id, "ids")).values(version=bindparam("new"))
 _AT_REST = (states.AT_BOOTH, states.REQUESTED)
 # Whether a car has to be driven or somebody waits for one: else there is nothing to plan. And what
@@ -123,6 +136,7 @@ _ANYTHING_OPEN = select(
         select(_MOVES.c.visit_id).where(_MOVES.c.state == OPEN).exists(),
         select(_REQUESTS.c.event_id).where(REQUEST_IS_OPEN).exists(),
     ),
+    UNDER_WAY,
     planner_state.fault_of(planner_state.AT_ONCE),
 )
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from schemas import states
 from server.dispatch.errand import Errand, earliest_start
-from server.dispatch.itinerary import beginning, reached_at, walk
+from server.dispatch.itinerary import beginning, reached_at
 from server.dispatch.kerb_need import KerbNeed, kerb_needs
 from server.dispatch.route_problem import Drive, Prices, RouteProblem, Routes, waiting_cost
 from server.dispatch.snapshot import Runner, Snapshot, Window
+from server.dispatch.timetable import Timetable, alone_table, shared_table
 
 _MINUTE = timedelta(minutes=1)
 _S_PER_MIN = 60
@@ -52,15 +53,29 @@ class RouteModel:
 
     def cost(self, routes: Routes) -> float:
         """What a plan costs by the times at which it can really be driven."""
+        return self.timed(routes).cost
+
+    def timed(self, routes: Routes) -> Timetable:
+        """When a plan can really be driven: with colleagues riding along where that is cheaper."""
+        errands = [self.errands_of(route) for route in routes]
+        alone = self._priced(routes, alone_table(self.snapshot, self.runners, errands))
+        if not self.snapshot.riding.seats:
+            return alone
+        shared = shared_table(self.snapshot, self.runners, errands)
+        if not shared.rides:
+            return alone
+        shared = self._priced(routes, shared)
+        return shared if shared.cost <= alone.cost else alone
+
+    def _priced(self, routes: Routes, table: Timetable) -> Timetable:
         total, prices = 0.0, self.problem.prices
-        for runner, route in zip(self.runners, routes, strict=True):
+        for route, lines in zip(routes, table.lines, strict=True):
             real = [index for index in route if index < len(self.errands)]
-            steps = walk(self.snapshot, runner, self.errands_of(route))
-            for index, (at, _, taken) in zip(real, steps, strict=True):
-                start_min = minutes(self.snapshot, taken.start_at)
+            for index, line in zip(real, lines, strict=True):
+                start_min = minutes(self.snapshot, line.step.start_at)
                 total += waiting_cost(self.problem.moves[index], start_min, prices)
-                total += prices.empty * ((taken.arrival - at.free_at) / _MINUTE)
-        return total
+                total += prices.empty * ((line.step.arrival - line.at.free_at) / _MINUTE)
+        return replace(table, cost=total)
 
 
 def minutes(snapshot: Snapshot, at: datetime) -> float:

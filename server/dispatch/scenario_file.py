@@ -7,6 +7,7 @@ arrivals are looked for beside it, or stand in it themselves.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,8 @@ from server.district import read_district
 _FOLDER = Path(__file__).parent.parent / "data" / "scenarios"
 SCENARIOS: Sequence[str] = tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
 _MIN_S = 60
+# Streets are no straight lines.
+_DETOUR = 1.3
 
 
 class ScenarioError(Exception):
@@ -115,7 +118,7 @@ def _scenario(path: Path, content: Mapping[str, Any]) -> Scenario:
         starts_at=loaded["starts_at"],
         length_s=length_s,
         places=_in_rows(_with_stalls(places, loaded.get("stalls", {})), loaded.get("rows", {})),
-        travel=_travel(district, loaded["slow"]),
+        travel=_travel(district, loaded["slow"], loaded["walk_m_per_min"]),
         runners=[_shift(shift, length_s) for shift in loaded["runners"]],
         arrivals=_arrivals(path, loaded["arrivals"], places),
         stays=_stays(loaded["stays"], length_s),
@@ -203,14 +206,35 @@ def _in_rows(places: Mapping[str, Place], deep: Mapping[str, int]) -> dict[str, 
     }
 
 
-def _travel(district: District, slow: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Travel]:
+def on_foot(scenario: Scenario, walk_m_per_min: int = 75) -> Scenario:
+    """The same night where runners without a car walk."""
+    places = scenario.places
+    travel = {
+        (origin, to): replace(times, empty_s=_walk_s(places[origin], places[to], walk_m_per_min))
+        for (origin, to), times in scenario.travel.items()
+    }
+    return replace(scenario, travel=travel)
+
+
+def _walk_s(origin: Place, to: Place, m_per_min: int) -> int:
+    metres = math.hypot(origin.x_m - to.x_m, origin.y_m - to.y_m) * _DETOUR
+    return round(metres / m_per_min * _MIN_S)
+
+
+def _travel(
+    district: District, slow: Sequence[Mapping[str, Any]], walk_m_per_min: int | None
+) -> dict[tuple[str, str], Travel]:
     found = {}
+    places = {place.id: place for place in district.places}
     for leg in district.travel:
         ends, drive_s = (leg.from_place_id, leg.to_place_id), float(leg.drive_s)
         for each in slow:
             if set(ends) & set(each["place_ids"]):
                 drive_s *= each["factor"]
-        found[ends] = Travel(round(drive_s), leg.empty_s)
+        empty_s = leg.empty_s
+        if walk_m_per_min is not None:
+            empty_s = _walk_s(places[ends[0]], places[ends[1]], walk_m_per_min)
+        found[ends] = Travel(round(drive_s), empty_s)
     return found
 
 

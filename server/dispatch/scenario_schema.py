@@ -4,7 +4,8 @@ Arrivals are one of three: `per_hour` (means, by booth), `per_quarter_hour` (cou
 recorded night), or `{"file": NAME}` with one of them. All times are minutes from `starts_at`;
 `slow` multiplies the drives from and to some places. `before`: what is known of the nights before a
 recorded one. `rows`: how many cars stand behind each other in a lot; `special`: the share of the
-cars that only runners with that licence may drive.
+cars that only runners with that licence may drive; `walk_m_per_min`: runners without a car walk so
+fast, whatever the district says.
 """
 
 from __future__ import annotations
@@ -167,5 +168,8 @@ class ScenarioSchema(_Strict):
     shuffle_s = fields.Integer(load_default=150, strict=True, validate=validate.Range(0, 3600))
     handling_s = fields.Integer(load_default=150, strict=True, validate=validate.Range(0, 3600))
     take_car_s = fields.Integer(load_default=120, strict=True, validate=validate.Range(0, 3600))
+    walk_m_per_min = fields.Integer(
+        load_default=None, allow_none=True, strict=True, validate=validate.Range(20, 300)
+    )
     plan_every_s = fields.Integer(load_default=30, strict=True, validate=validate.Range(5, 86_400))
     overflow_price = fields.Float(load_default=2.0, validate=validate.Range(0, 100))

@@ -19,8 +19,9 @@ from server.dispatch.policy_assignment import Assignment
 from server.dispatch.policy_first_come import FirstCome
 from server.dispatch.policy_sequence import RollingSequence, SequenceSettings
 from server.dispatch.route_search import Budget
-from server.dispatch.scenario_data import Scenario
+from server.dispatch.scenario_data import Scenario, Shift
 from server.dispatch.scenario_file import SCENARIOS, ScenarioError, read_scenario
+from server.dispatch.scenario_file import on_foot as walking
 from server.dispatch.twin_bound import bound_s
 from server.dispatch.twin_figures import cpu_figures, figures
 from server.dispatch.twin_play import play_night
@@ -34,6 +35,8 @@ POLICIES: dict[str, MakePolicy] = {
 }
 _MOST_RUNNERS = 1000
 _EVENING_RUNNERS = 20
+# Of a scenario's runners, with more the same shifts begin anew.
+_MOST_TIMES = 4
 _ALL_POLICIES = list(dict.fromkeys([*POLICIES, *PLANNERS]))
 
 
@@ -49,6 +52,7 @@ _ALL_POLICIES = list(dict.fromkeys([*POLICIES, *PLANNERS]))
 @click.option(
     "--slower", default=1.0, show_default=True, help="Scenario: true times over estimates."
 )
+@click.option("--on-foot", is_flag=True, help="Scenario: runners without a car walk.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
 def simulate(
     scenario: str | None,
@@ -60,6 +64,7 @@ def simulate(
     seed: int,
     rounds: int | None,
     slower: float,
+    on_foot: bool,
     as_json: bool,
 ) -> None:
     """Play nights with a policy and print what came of them.
@@ -73,7 +78,10 @@ def simulate(
     if sum(each is not None for each in (scenario, file, shape)) != 1:
         raise click.UsageError("give --scenario NAME, --evenings FILE or --shape NAME")
     if scenario is not None:
-        nights = _nights(_read(scenario, runners, slower), policy or "live", seed, count, rounds)
+        night = _read(scenario, runners, slower)
+        if on_foot:
+            night = walking(night)
+        nights = _nights(night, policy or "live", seed, count, rounds)
         _print_nights(nights, {"scenario": scenario, "policy": policy or "live"}, as_json)
         return
     evenings = _evenings(file, shape, count or 5, seed)
@@ -88,10 +96,24 @@ def _read(name: str, runners: int | None, slower: float) -> Scenario:
     except ScenarioError as error:
         raise click.ClickException(str(error)) from None
     if runners is not None:
-        if runners > len(scenario.runners):
-            raise click.UsageError(f"--runners: the scenario has {len(scenario.runners)}")
-        scenario = replace(scenario, runners=scenario.runners[:runners])
+        if runners > _MOST_TIMES * len(scenario.runners):
+            raise click.UsageError(
+                f"--runners: the scenario has {len(scenario.runners)}, at most {_MOST_TIMES} times"
+                " as many are played"
+            )
+        scenario = replace(scenario, runners=_so_many(scenario.runners, runners))
     return replace(scenario, noise=replace(scenario.noise, factor=slower * scenario.noise.factor))
+
+
+def _so_many(shifts: Sequence[Shift], count: int) -> list[Shift]:
+    """The first of them, or all, and some of them once more under other names."""
+    rounds = range(1 + count // len(shifts))
+    again = [
+        replace(shift, id=f"{shift.id}-{number + 1}" if number else shift.id)
+        for number in rounds
+        for shift in shifts
+    ]
+    return again[:count]
 
 
 def _nights(
@@ -119,6 +141,7 @@ def _print_nights(rows: Sequence[Mapping[str, Any]], asked: dict[str, Any], as_j
             f"{asked['scenario']} {asked['policy']} {each['seed']}: {each['cars_asked_for']} cars"
             f", wait mean {wait['mean_min']:.1f} p95 {wait['p95_min']:.1f} min"
             f", overflow {each['overflow_min']:.0f} car-min, empty {each['empty_share']:.0%}"
+            f" (walking {each['walking_share']:.0%}, {each['rides']['shared']} rides)"
             f", promises kept {promised.get('kept', 0):.0%}"
             f", cost {each['cost_min']:.2f} of at least {each['bound_min']:.2f} min a car"
         )

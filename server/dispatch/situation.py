@@ -16,7 +16,13 @@ from server.bulk import table_of
 from server.config import Config
 from server.dispatch.given_moves import Given, given_moves
 from server.dispatch.grounds import look_at_places
-from server.dispatch.runners_seen import FAR, RESTRICTING_KINDS, TravelTimes, runners_seen
+from server.dispatch.runners_seen import (
+    FAR,
+    RESTRICTING_KINDS,
+    TravelTimes,
+    riding_rules,
+    runners_seen,
+)
 from server.dispatch.snapshot import Snapshot, Stageable, WantedMove
 from server.leg_times import travel_times
 from server.models import RequestRow, VisitRow
@@ -70,10 +76,11 @@ def look(
     now: datetime,
     standing: Mapping[str, Sequence[str]] | None = None,
     given: Given | None = None,
+    rides: Mapping[str, str] | None = None,
 ) -> Snapshot:
-    """The snapshot of this moment; `standing`: another plan than the one in force to go on from;
-    `given`: the moves as they are, if somebody has read them. Of the cars that may be brought near
-    only those that somebody is to bring are in it."""
+    """The snapshot of this moment; `standing`, `rides`: another plan than the one in force to go on
+    from; `given`: the moves as they are, if somebody has read them. Of the cars that may be brought
+    near only those that somebody is to bring are in it."""
     connection = session.connection()
     travel = travel_times(connection)
     given = given_moves(connection) if given is None else given
@@ -113,6 +120,8 @@ def look(
         divert_s=config.divert_s,
         stageable=_being_staged(connection, config, grounds.lots, standing, waiting_ids),
         spare_runners=config.stage_spare_runners,
+        riding=riding_rules(config),
+        rides=_told_to_ride(given) if rides is None else rides,
     )
 
 
@@ -160,6 +169,20 @@ def _standing(given: Given) -> dict[str, list[str]]:
     for _, visit_id, runner_id in sorted(planned):
         standing.setdefault(runner_id, []).append(visit_id)
     return standing
+
+
+def _told_to_ride(given: Given) -> dict[str, str]:
+    """Who was told to go along: per runner the car that is to leave first."""
+    told = [
+        (move.departs_at, move.visit_id, name)
+        for move in given
+        if move.state == OPEN and move.departs_at is not None
+        for name in move.passengers or ()
+    ]
+    rides: dict[str, str] = {}
+    for _, visit_id, name in sorted(told):
+        rides.setdefault(name, visit_id)
+    return rides
 
 
 def _arrival(

@@ -23,7 +23,8 @@ class Window:
 class Runner:
     """Somebody who drives: at `place_id` and free from `free_at` on.
 
-    `is_driving`: that is where and when a drive under way from `came_from` will end. `sent_to`: the
+    `is_driving`: that is where and when a drive under way from `came_from` will end, at the wheel
+    or beside it. `is_away`: told to wait elsewhere, and perhaps gone there. `sent_to`: the
     runner left `place_id` at `free_at` without a car and will stand there at `there_at`. No drive
     may overlap one of `breaks`. `licences`: kinds of cars that may be driven beside plain ones.
     """
@@ -34,6 +35,7 @@ class Runner:
     licences: frozenset[str] = frozenset()
     breaks: Sequence[Window] = ()
     is_driving: bool = False
+    is_away: bool = False
     came_from: str | None = None
     sent_to: str | None = None
     there_at: datetime | None = None
@@ -164,6 +166,20 @@ class Stageable:
 
 
 @dataclass(frozen=True, slots=True)
+class Riding:
+    """How runners may ride in a car that a colleague drives: `seats` beside the driver (0: nobody
+    does), who waits for them for `wait_s` at most, and only if they are there `gain_s` sooner than
+    by their own way."""
+
+    seats: int = 0
+    wait_s: int = 0
+    gain_s: int = 60
+
+
+NO_RIDES = Riding()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a decision may depend on.
 
@@ -175,6 +191,8 @@ class Snapshot:
     `booths` and `shut`: kerbs and closures. `standing`: the plan in force, per runner the visits in
     order. `divert_s`: what it costs a runner under way without a car to be sent elsewhere.
     `stageable`: cars that may be brought near; `spare_runners`: how many stay idle for all that.
+    `riding`: how colleagues may ride along; `rides`: who was told so, per runner the visit of the
+    car.
     """
 
     now: datetime
@@ -195,6 +213,8 @@ class Snapshot:
     divert_s: int = 120
     stageable: Sequence[Stageable] = ()
     spare_runners: int = 1
+    riding: Riding = NO_RIDES
+    rides: Mapping[str, str] = field(default_factory=dict)
 
     def between(self, origin: str, destination: str) -> Travel:
         """The travel times from one place to another; zero to the same place."""

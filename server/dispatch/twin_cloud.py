@@ -17,7 +17,7 @@ from schemas import states
 from schemas.visit import Fact, Visit, fold
 from server.config import Config
 from server.dispatch.past_evenings import is_blocked
-from server.dispatch.runners_seen import RESTRICTING_KINDS
+from server.dispatch.runners_seen import RESTRICTING_KINDS, riding_rules
 from server.dispatch.scenario_data import Scenario
 from server.dispatch.situation import NextDrive
 from server.dispatch.snapshot import (
@@ -33,6 +33,7 @@ from server.dispatch.snapshot import (
     Window,
 )
 from server.dispatch.twin_forecast import TwinForecast
+from server.dispatch.twin_rides import Rides
 
 _FAR = Travel(drive_s=600, empty_s=600)
 
@@ -84,6 +85,7 @@ class Cloud:
             for shift in scenario.runners
         }
         self._shut = {closure: scenario.at(closure.is_known_s) for closure in scenario.closures}
+        self.riding = riding_rules(config)
         self.visits: dict[str, Visit] = {}
         self.news = False
 
@@ -123,6 +125,7 @@ class Cloud:
         sent: Mapping[str, Sent],
         promised: Mapping[str, datetime],
         standing: Mapping[str, Sequence[str]],
+        rides: Rides,
     ) -> Snapshot:
         """All that the planner is told at this moment."""
         scenario = self._scenario
@@ -136,6 +139,11 @@ class Cloud:
             for visit in driving.values()
             if visit.destination_id in scenario.booths
         }
+        # Who was there when the car left that was told is in it, as far as anybody knows.
+        for name, visit_id in rides.riding.items():
+            visit = self.visits.get(visit_id)
+            if visit is not None and visit.destination_id is not None:
+                driving[name] = visit
         rows = self._rows()
         return Snapshot(
             now=now,
@@ -159,6 +167,8 @@ class Cloud:
             shuffle_s=scenario.shuffle_s,
             stageable=self._stageable(now, rows),
             spare_runners=self._config.stage_spare_runners,
+            riding=self.riding,
+            rides=rides.told,
         )
 
     def _stageable(

@@ -10,7 +10,7 @@ from typing import Any
 
 from server.dispatch.evening_score import quantile
 from server.dispatch.scenario_data import Scenario
-from server.dispatch.twin_trace import EMPTY, Asked, Night
+from server.dispatch.twin_trace import EMPTY, RIDE, Asked, Night
 
 _DIGITS = 3
 _MIN_S, _H_S = 60, 3600
@@ -45,18 +45,21 @@ def figures(scenario: Scenario, night: Night, bound_s: float) -> dict[str, Any]:
     """All figures of a night but what it cost to compute; minutes unless the name says otherwise.
 
     `cost_min`: lateness of all drivers and car-minutes above the kerbs at their price, a car.
-    `bound_min`: see `twin_bound`. `gap`: how much dearer than that, as a share.
+    `bound_min`: see `twin_bound`. `gap`: how much dearer than that, as a share. Of all the time
+    that runners are under way, they drive nothing for `empty_share`, and for `walking_share` not
+    even go along with a colleague.
     """
     overflow_min = sum(night.overflow_s.values()) / _MIN_S
     count = max(1, len(night.asked))
     late_min = sum(_late_min(each) for each in night.asked)
     cost = (late_min + scenario.overflow_price * overflow_min) / count
     bound = bound_s / _MIN_S / count
-    drives = [leg for leg in night.legs if leg.kind != EMPTY]
-    loaded_s = sum((leg.done_at - leg.started_at).total_seconds() for leg in drives)
-    empty_s = sum(
-        (leg.done_at - leg.started_at).total_seconds() for leg in night.legs if leg.kind == EMPTY
-    )
+    drives = [leg for leg in night.legs if leg.is_drive]
+    loaded_s = sum(leg.took_s for leg in drives)
+    walked_s = sum(leg.took_s for leg in night.legs if leg.kind == EMPTY)
+    rides = [leg for leg in night.legs if leg.kind == RIDE]
+    ridden_s = sum(leg.took_s for leg in rides)
+    under_way_s = max(1.0, loaded_s + walked_s + ridden_s)
     return {
         "cars_asked_for": len(night.asked),
         "left": night.left,
@@ -70,7 +73,13 @@ def figures(scenario: Scenario, night: Night, bound_s: float) -> dict[str, Any]:
         "overflow_by_booth_min": {
             booth: _short(seconds / _MIN_S) for booth, seconds in sorted(night.overflow_s.items())
         },
-        "empty_share": _short(empty_s / max(1.0, empty_s + loaded_s)),
+        "empty_share": _short((walked_s + ridden_s) / under_way_s),
+        "walking_share": _short(walked_s / under_way_s),
+        "rides": {
+            "shared": len(rides),
+            "missed": night.missed_rides,
+            "min": _short(ridden_s / _MIN_S),
+        },
         "moves_per_runner_h": _short(len(drives) * _H_S / max(1, night.at_work_s)),
         "promises": promises(night.asked),
         "refused": dict(night.refused),

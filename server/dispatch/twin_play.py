@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from schemas import events, states
 from schemas.events import Event
@@ -25,6 +26,7 @@ from server.dispatch.snapshot import Snapshot
 from server.dispatch.twin_cloud import Cloud
 from server.dispatch.twin_policies import BUDGET, POLICIES
 from server.dispatch.twin_promises import LiveWindows, TwinPromises
+from server.dispatch.twin_rides import Rides
 from server.dispatch.twin_runners import Crew
 from server.dispatch.twin_street import WAY_IS_CLOSED, CarNow, Street
 from server.dispatch.twin_times import Times
@@ -73,6 +75,7 @@ class _Play:
         windows = windows or LiveWindows(load_config())
         self._cloud = Cloud(scenario, windows.config)
         self._crew = Crew(scenario, self._times)
+        self._rides = Rides(self._cloud.riding)
         self._promises = TwinPromises(windows)
         self._heap: list[tuple[int, int, Happening]] = []
         self._number = 0
@@ -189,11 +192,15 @@ class _Play:
             data=data,
         )
         fact = Fact(place or "cloud", event, at)
-        late_s = self._line_back_s(place)
+        self._hear(place, lambda: self._cloud.tell(fact))
+
+    def _hear(self, place_id: str | None, tell: Happening) -> None:
+        """Let the cloud hear what a place says now, or when its line is back."""
+        late_s = self._line_back_s(place_id)
         if late_s is None:
-            self._cloud.tell(fact)
+            tell()
         else:
-            self._at(late_s, lambda: self._cloud.tell(fact))
+            self._at(late_s, tell)
 
     def _line_back_s(self, place_id: str | None) -> int | None:
         """When what a place says now reaches the cloud; None: at once."""
@@ -214,6 +221,7 @@ class _Play:
         self._plan = self._planner(snapshot, self._seed, self._budget)
         self._cpu_ms.append((time.process_time() - before) * 1000)
         self._crew.heed(snapshot, self._plan)
+        self._rides.heed(self._plan)
         self._promises.follow(self._plan, self._cloud.visits.values(), snapshot, now)
         if snapshot.moves or snapshot.arrivals:
             self._tick_s = self._now + self._scenario.plan_every_s
@@ -226,6 +234,7 @@ class _Play:
             self._crew.sent,
             self._promises.promised,
             self._crew.standing,
+            self._rides,
         )
 
     def _instruct(self) -> None:
@@ -236,10 +245,13 @@ class _Play:
         """What a runner without a car does now."""
         crew = self._crew
         job = crew.next_job(runner_id, self._now)
+        here = crew.stands_where(runner_id, self._now)
+        if self._rides.next_from(runner_id, here, job) is not None:
+            return
         if job is None:
             self._wait_or_help(runner_id)
             return
-        if not crew.stands_at(runner_id, job.from_place_id, self._now):
+        if here != job.from_place_id:
             start_s = crew.leave_s(job)
             if start_s > self._now:
                 self._at(start_s, self._nothing)
@@ -247,10 +259,20 @@ class _Play:
                 self._go(runner_id, job.from_place_id)
             return
         start_s = crew.start_s(runner_id, job, self._now)
+        if start_s <= self._now:
+            there = self._there(here)
+            start_s = self._rides.wait_until_s(
+                runner_id, job.visit_id, self._now, crew.second, there
+            )
         if start_s > self._now:
             self._at(start_s, self._nothing)
             return
         self._take(runner_id, job.visit_id, job.kind, job.to_place_id, job.to_stall)
+
+    def _there(self, place_id: str) -> Callable[[str], bool]:
+        """Whether somebody stands at that place and could get into a car."""
+        idle = set(self._crew.idle(self._now))
+        return lambda name: name in idle and self._crew.stands_at(name, place_id, self._now)
 
     def _wait_or_help(self, runner_id: str) -> None:
         place_id = self._crew.stands_where(runner_id, self._now)
@@ -310,6 +332,8 @@ class _Play:
                 estimated_s,
             )
         )
+        for name in self._rides.board(visit_id, runner_id, self._there(origin)):
+            self._crew.ride(name, visit_id, to, self._now, self._now + took_s, self._legs)
         self._at(self._now + took_s, lambda: self._put_down(car, runner_id, to_stall))
 
     def _put_down(self, car: CarNow, runner_id: str, to_stall: str | None) -> None:
@@ -319,6 +343,12 @@ class _Play:
             self._ready(car, runner_id)
         else:
             self._tap(car, events.CAR_PARKED, runner_id, car.place_id, {"stall": car.stall})
+        for name in self._rides.end(car.visit_id):
+            self._crew.get_out(name, self._now)
+            self._hear(
+                car.place_id,
+                partial(self._cloud.see, name, car.place_id, self._scenario.at(self._now)),
+            )
 
     def _night(self) -> Night:
         cars = self._street.cars.values()
@@ -337,6 +367,7 @@ class _Play:
             ),
             plans=len(self._cpu_ms),
             cpu_ms=self._cpu_ms,
+            missed_rides=self._rides.missed,
         )
 
     def _asked(self, car: CarNow) -> Asked:

@@ -11,7 +11,7 @@ from server.dispatch.snapshot import Snapshot
 from server.dispatch.twin_cloud import Sent
 from server.dispatch.twin_street import RunnerNow
 from server.dispatch.twin_times import Times
-from server.dispatch.twin_trace import EMPTY, LegDone
+from server.dispatch.twin_trace import EMPTY, RIDE, LegDone
 
 _FAR_S = 600
 # What could not be done is tried again after so long, if it is still in the plan.
@@ -43,7 +43,7 @@ class Crew:
         return [
             name
             for name, runner in self._on.items()
-            if now_s < runner.shift.until_s or runner.is_driving
+            if now_s < runner.shift.until_s or runner.is_driving or runner.is_riding
         ]
 
     def idle(self, now_s: int) -> list[str]:
@@ -52,6 +52,7 @@ class Crew:
             name
             for name, runner in self._on.items()
             if not runner.is_driving
+            and not runner.is_riding
             and now_s < runner.shift.until_s
             and not any(start <= now_s < end for start, end in runner.shift.breaks)
         ]
@@ -100,17 +101,18 @@ class Crew:
 
     def leave_s(self, job: Job) -> int:
         """When to set out for a job."""
-        return 0 if job.leave_at is None else self._second(job.leave_at)
+        return 0 if job.leave_at is None else self.second(job.leave_at)
 
     def start_s(self, runner_id: str, job: Job, now_s: int) -> int:
         """When a runner who stands there may drive off: not before the car is released, nor into
         a closure or a break that the plan waits for."""
-        release_s = max(now_s, self._second(self._release.get(job.visit_id, job.start_at)))
+        release_s = max(now_s, self.second(self._release.get(job.visit_id, job.start_at)))
         if job.why.startswith("after_"):
-            return max(release_s, self._second(job.start_at))
+            return max(release_s, self.second(job.start_at))
         return release_s
 
-    def _second(self, at: datetime) -> int:
+    def second(self, at: datetime) -> int:
+        """A time as a second of the night."""
         return round((at - self._scenario.starts_at).total_seconds())
 
     def go(self, runner_id: str, place_id: str, now_s: int, legs: list[LegDone]) -> int:
@@ -187,6 +189,24 @@ class Crew:
         """A runner has brought a car."""
         runner = self._on[runner_id]
         runner.visit_id, runner.there_s, runner.left_id = None, now_s, runner.place_id
+
+    def ride(
+        self, runner_id: str, visit_id: str, to: str, now_s: int, done_s: int, legs: list[LegDone]
+    ) -> None:
+        """A runner goes along in a car that a colleague drives."""
+        runner, at = self._on[runner_id], self._scenario.at
+        origin = runner.place_id
+        self._write_way(runner, origin, now_s, legs)
+        self.sent.pop(runner_id, None)
+        runner.is_riding, runner.place_id, runner.there_s = True, to, done_s
+        legs.append(
+            LegDone(RIDE, visit_id, origin, to, runner_id, at(now_s), at(done_s), done_s - now_s)
+        )
+
+    def get_out(self, runner_id: str, now_s: int) -> None:
+        """The car has arrived."""
+        runner = self._on[runner_id]
+        runner.is_riding, runner.there_s, runner.left_id = False, now_s, runner.place_id
 
     def end(self, now_s: int, legs: list[LegDone]) -> None:
         """The night is over: write down the ways that nobody went on from."""

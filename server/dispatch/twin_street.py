@@ -51,6 +51,7 @@ class RunnerNow:
     there_s: int = 0
     since_s: int = 0
     visit_id: str | None = None
+    is_riding: bool = False
     is_moving: bool = False
     left_id: str = ""
     anchors: list[tuple[str, int]] = field(default_factory=list)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 EMPTY = "empty"
+RIDE = "ride"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class LegDone:
-    """A drive, or a way without a car (`kind` is `EMPTY`), over [started_at, done_at).
+    """A drive, a way without a car (`kind` is `EMPTY`), or one in the car `visit_id` that somebody
+    else drives (`RIDE`), over [started_at, done_at).
 
     `estimated_s`: what the planner thought it would take. `to_place_id` None: broken off.
     """
@@ -50,6 +52,16 @@ class LegDone:
     done_at: datetime
     estimated_s: int
 
+    @property
+    def is_drive(self) -> bool:
+        """Whether the runner drove."""
+        return self.kind not in (EMPTY, RIDE)
+
+    @property
+    def took_s(self) -> float:
+        """How long it took."""
+        return (self.done_at - self.started_at).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class Night:
@@ -57,7 +69,7 @@ class Night:
 
     `overflow_s`: per booth, car-seconds above its kerb spaces. `refused`: orders that could not be
     carried out, by reason. `left`: cars that were asked for and never came. `at_work_s`: the
-    runners' time on shift.
+    runners' time on shift. `missed_rides`: who was told to come along and was not there in time.
     """
 
     asked: Sequence[Asked]
@@ -68,3 +80,4 @@ class Night:
     at_work_s: int
     plans: int
     cpu_ms: Sequence[float]
+    missed_rides: int = 0

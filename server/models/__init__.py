@@ -31,11 +31,14 @@ from server.models.promise import PromiseRow
 from server.models.purge import PurgeRow
 from server.models.report_schedule import ReportRunRow, ReportScheduleRow
 from server.models.request import RequestRow
+from server.models.ride import RideRow
 from server.models.session import AccountRow, SessionRow
 from server.models.shift import ShiftRow
 from server.models.sign_in import (
     CityAccountRow,
     CitySignInRow,
+    PasskeyChallengeRow,
+    PasskeyRow,
     RecoveryCodeRow,
     SecondFactorRow,
     SignInRow,
@@ -105,6 +108,8 @@ __all__ = [
     "Mirrored",
     "MoveRow",
     "OtherGuestRow",
+    "PasskeyChallengeRow",
+    "PasskeyRow",
     "PersonRow",
     "PhotoRow",
     "PlaceRow",
@@ -119,6 +124,7 @@ __all__ = [
     "ReportScheduleRow",
     "RequestFigureRow",
     "RequestRow",
+    "RideRow",
     "SecondFactorRow",
     "SessionRow",
     "ShiftFigureRow",

@@ -51,6 +51,12 @@ class EventRow(Table):
             sqlite_where=text("type = 'key.seen'"),
             postgresql_where=text("type = 'key.seen'"),
         ),
+        Index(
+            "ix_events_pin_locked",
+            "received_at",
+            sqlite_where=text("type = 'pin.locked'"),
+            postgresql_where=text("type = 'pin.locked'"),
+        ),
     )
 
     journal_id: Mapped[str] = mapped_column(primary_key=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.models.table import Table
+from server.models.table import JSONText, Table
 
 
 class MoveRow(Table):
@@ -17,7 +17,8 @@ class MoveRow(Table):
     `runner_id` is who drives it, or, while it is open, who is to drive it by the plan; with
     it come `planned_start_at`, `planned_done_at` and `why` (a catalog code), a reason that is about
     `why_place_id`. `sent_at`: since when the runner should be on the way to the car. `to_stall`:
-    where it is best put.
+    where it is best put. `passengers`: which runners go along, as they were told, with when the car
+    leaves (`departs_at`).
     """
 
     __tablename__ = "moves"
@@ -39,3 +40,5 @@ class MoveRow(Table):
     why_place_id: Mapped[str | None]
     sent_at: Mapped[datetime | None]
     to_stall: Mapped[str | None]
+    passengers: Mapped[list[str] | None] = mapped_column(JSONText)
+    departs_at: Mapped[datetime | None]

@@ -58,6 +58,35 @@ class RecoveryCodeRow(Table):
     used_at: Mapped[datetime | None]
 
 
+class PasskeyRow(Table):
+    """A passkey of somebody who signs in on the web (WebAuthn).
+
+    `id`: of the credential, `public_key`: as COSE, both base64url. `sign_count`: the highest that
+    its device has said; 0 where the device keeps none.
+    """
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(index=True)
+    public_key: Mapped[str]
+    sign_count: Mapped[int]
+    name: Mapped[str]
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class PasskeyChallengeRow(Table):
+    """What a passkey is asked to sign, once. `digest`: of the session, or of the cookie, of the
+    browser that asked."""
+
+    __tablename__ = "passkey_challenges"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    challenge: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class SignInRow(Table):
     """A sign-in on the web, or one that was refused. `network`: where from, without the last
     part of the address."""

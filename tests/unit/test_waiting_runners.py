@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 
 from flask.testing import FlaskClient
@@ -37,3 +38,24 @@ def test_who_has_nothing_to_drive_reads_where_to_wait(
     evening.cloud.say(visit_id, move=None)
     send_to(evening, None)
     assert words not in text_of(screen.get("/jobs"))
+
+
+def test_who_rides_along_reads_with_whom_and_the_driver_who_comes(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    visit_id = evening.received()
+    evening.tap(ROSA)
+    move = {"kind": "park", "from_place_id": BOOTH, "to_place_id": LOT, "runner_id": "ana"}
+    lift = {"passengers": ["rosa"], "departs_at": "2026-11-21T02:14:00+00:00"}
+    why = {"why": "rides_along", "why_place_id": BOOTH}
+    evening.cloud.say(visit_id, move=move | why | lift)
+    evening.meet()
+    page = text_of(screen.get("/jobs"))
+    assert re.search(r"Rosa Vega: vaya con Ana Ríos en el [A-Z]-\d{4}, sale a las 9:14", page)
+    assert "Va con usted: Rosa Vega." in page
+    assert "Llega en el carro de un compañero que sale de Plaza" in page
+    # The actor reads it on the queue, too.
+    assert "vaya con Ana Ríos" in text_of(screen.get("/queue"))
+    evening.cloud.say(visit_id, move=move | {"why": "on_the_way"})
+    evening.meet()
+    assert "vaya con" not in text_of(screen.get("/jobs"))
