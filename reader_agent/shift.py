@@ -139,6 +139,11 @@ class Shift:
         """The actor leaves the screen; the shift goes on."""
         self._actor_id = None
 
+    def note_locked(self, person_id: str, locked_s: int) -> None:
+        """Tell the cloud that no PIN of somebody's is taken here for so long. Raises `Refusal`."""
+        data = {"person_id": person_id, "locked_s": locked_s}
+        self._recorder.record(lambda _work: NewEvent(events.PIN_LOCKED, data=data), None)
+
     def sign_off(self) -> None:
         """End the actor's shift; nothing happens without an actor. Raises `Refusal`."""
         person = self.actor()

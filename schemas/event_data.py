@@ -14,6 +14,7 @@ from schemas.reception import DAMAGE_MAX, HANDLING_MAX, WISH_MIN_MAX
 from schemas.reception import WORD as _WORD
 
 HOOK_MAX = 2_000
+PIN_LOCK_MAX_S = 24 * 3600
 LISTED_MAX = 2_000
 
 # Ids are compared as text, so only the canonical form of a UUID is let in.
@@ -251,6 +252,16 @@ class VisitUndoneSchema(Lenient):
     parked or brought there. The visit is as if it had never been said."""
 
     event_id = fields.String(required=True, validate=UUID)
+
+
+class PinLockedSchema(Lenient):
+    """So many wrong PINs were typed for this person that none is taken at this station for
+    `locked_s`. Nothing of what was typed is in it, and nobody acts: whoever typed is not known."""
+
+    person_id = fields.String(required=True, validate=text(1, 40))
+    locked_s = fields.Integer(
+        required=True, strict=True, validate=validate.Range(1, PIN_LOCK_MAX_S)
+    )
 
 
 class KeySeenSchema(Lenient):

@@ -42,6 +42,7 @@ VISIT_TOLD = "visit.told"
 VISIT_PAID = "visit.paid"
 VISIT_UNDONE = "visit.undone"
 KEY_SEEN = "key.seen"
+PIN_LOCKED = "pin.locked"
 
 
 class EventError(ValueError):
@@ -120,6 +121,7 @@ _DATA: dict[str, Schema] = {
     VISIT_PAID: event_data.VisitPaidSchema(),
     VISIT_UNDONE: event_data.VisitUndoneSchema(),
     KEY_SEEN: event_data.KeySeenSchema(),
+    PIN_LOCKED: event_data.PinLockedSchema(),
 }
 EVENT_TYPES = tuple(_DATA)
 VISIT_TYPES = tuple(kind for kind in _DATA if kind.startswith(("visit.", "car.")))
@@ -139,6 +141,7 @@ _NEED_PLACE = frozenset(
         PLACE_CLOSED,
         VISIT_UNDONE,
         KEY_SEEN,
+        PIN_LOCKED,
     }
 )
 _NEED_ACTOR = frozenset(

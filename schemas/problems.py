@@ -115,6 +115,9 @@ HTTP_STATUS: dict[str, int] = {
     "photos_busy": 503,
     "report_busy": 503,
     "report_store_lost": 503,
+    "still_needed": 409,
+    "bad_passkey": 422,
+    "too_many_passkeys": 409,
 }
 
 

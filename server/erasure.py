@@ -7,13 +7,14 @@ salt that it was made with goes with the record.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from server import outbox
 from server.bulk import table_of
-from server.models import DriverNoteRow, GuestRow, OtherGuestRow, VisitRow
+from server.models import DriverNoteRow, GuestRow, OtherGuestRow, PhotoRow, VisitRow
 
 
 def erase_guest(session: Session, visit: VisitRow) -> bool:
@@ -35,6 +36,19 @@ def erase_records(session: Session, visit_ids: Sequence[str]) -> tuple[int, int]
     outbox.drop_queued(session, visit_ids, "erased")
     session.expire_all()
     return guests, notes
+
+
+def give_up_photos(session: Session, visit_ids: Sequence[str], now: datetime) -> int:
+    """Show the photos of these visits to nobody from now on; how many. A worker erases their bytes
+    (`server.purge.erase_photos`)."""
+    photos = table_of(PhotoRow)
+    done = session.connection().execute(
+        update(photos)
+        .where(photos.c.visit_id.in_(visit_ids), photos.c.erase_from.is_(None))
+        .values(erase_from=now),
+        execution_options={"preserve_rowcount": True},
+    )
+    return done.rowcount
 
 
 def _empty(

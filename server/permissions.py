@@ -32,6 +32,8 @@ class Permission(StrEnum):
     # Phone numbers, and plates in full.
     PHONES = "phones"
     DECIDE = "decide"
+    # What the law gives drivers at the office: all that is known of them, and to have it erased.
+    DRIVERS = "drivers"
     PLACES = "places"
     CLOSURES = "closures"
     TARIFFS = "tariffs"
@@ -69,7 +71,7 @@ ALLOWED: Mapping[str, frozenset[Permission]] = {
     # Answers for all of it. In a small district there is nobody else.
     MANAGER: _ALL,
     # Reads everything but drivers' numbers, changes nothing.
-    AUDITOR: _ALL - {Permission.PHONES, Permission.DECIDE, Permission.CHANGE},
+    AUDITOR: _ALL - {Permission.PHONES, Permission.DECIDE, Permission.DRIVERS, Permission.CHANGE},
     # Looks after accounts, machines and settings, and knows no driver.
     ADMINISTRATOR: frozenset(
         {

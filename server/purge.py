@@ -27,10 +27,9 @@ from schemas import driver_words, events
 from schemas.ids import uuid7
 from schemas.visit import Fact, fold
 from server import clock
-from server.bulk import table_of
 from server.config import Config
 from server.database import Database
-from server.erasure import erase_records
+from server.erasure import erase_records, give_up_photos
 from server.models import (
     DriverNoteRow,
     EventRow,
@@ -167,14 +166,8 @@ def erase(
     if not ids:
         return 0
     guests, notes = erase_records(session, ids)
-    photos = table_of(PhotoRow)
-    given_up = session.connection().execute(
-        update(photos)
-        .where(photos.c.visit_id.in_(ids), photos.c.erase_from.is_(None))
-        .values(erase_from=now),
-        execution_options={"preserve_rowcount": True},
-    )
-    if not (guests or notes or texts or given_up.rowcount):
+    photos = give_up_photos(session, ids, now)
+    if not (guests or notes or texts or photos):
         # Another worker was here first.
         return 0
     session.add(
@@ -187,7 +180,7 @@ def erase(
             guests=guests,
             notes=notes,
             texts=texts,
-            photos=given_up.rowcount,
+            photos=photos,
         )
     )
     return len(ids)

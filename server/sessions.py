@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts import may_sign_in
 from server.config import Config
+from server.guarding import cookies
 from server.models import PersonRow, SessionRow
 
 OPEN = "open"
@@ -26,8 +27,7 @@ APP_LACKING = "app"
 """The code of the authenticator app is lacking, or the app itself."""
 
 _TOKEN_BYTES = 32
-_SECURE_NAME = "__Host-valet"
-_PLAIN_NAME = "valet"
+_COOKIE = "valet"
 _NAME_DIGITS = 16
 _SEEN_EVERY = timedelta(seconds=60)
 
@@ -154,29 +154,17 @@ def close_all(session: Session, person_id: str) -> None:
 
 def token_of(asked: Request) -> str:
     """The token in a request's cookie; empty without one."""
-    return asked.cookies.get(cookie_name(asked), "")
+    return cookies.read(asked, _COOKIE)
 
 
 def give_cookie(asked: Request, answer: Response, token: str, config: Config) -> None:
-    """Put the token into the cookie. Over TLS its name binds it to this host and to TLS."""
-    answer.set_cookie(
-        cookie_name(asked),
-        token,
-        max_age=config.session_s,
-        secure=asked.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    """Put the token into the cookie."""
+    cookies.give(asked, answer, _COOKIE, token, config.session_s)
 
 
 def take_cookie(asked: Request, answer: Response) -> None:
     """Let the browser forget the cookie."""
-    answer.delete_cookie(cookie_name(asked), secure=asked.is_secure, httponly=True, samesite="Lax")
-
-
-def cookie_name(asked: Request) -> str:
-    """`__Host-valet` over TLS; browsers refuse that name without it (http on loopback)."""
-    return _SECURE_NAME if asked.is_secure else _PLAIN_NAME
+    cookies.take_back(asked, answer, _COOKIE)
 
 
 def _hash_of(token: str) -> str:

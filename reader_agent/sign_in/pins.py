@@ -204,10 +204,14 @@ class Pins:
         with self._guessing:
             is_right = is_pin_of(known.verifier, pin)
         with self._lock:
-            if not is_right:
-                raise self._tries.was_wrong(person_id, known.mark)
-            self._tries.forgive(person_id)
-        return person
+            if is_right:
+                self._tries.forgive(person_id)
+                return person
+            refusal = self._tries.was_wrong(person_id, known.mark)
+            if refusal.code == "pin_locked":
+                self._shift.note_locked(person_id, int(refusal.context["seconds"]))
+        self._on_change()
+        raise refusal
 
     def _change(self, person_id: str, verifier: str, *, by: str, reason: str | None) -> None:
         now = self._now()

@@ -35,7 +35,7 @@ from server.dispatch.replan import replan
 from server.district import next_version
 from server.models import AccountRow, PersonRow
 from server.sessions import close_all
-from server.sign_in import pins, second_factor
+from server.sign_in import passkeys, pins, second_factor
 
 EDITED = ("name", "roles", "may_drive", "licences", "licence_until", "breaks")
 _SCHEMA = PersonSchema()
@@ -130,14 +130,15 @@ def change_own_password(session: Session, person_id: str, password: str, act: Ac
 
 
 def reset_second_factor(session: Session, person_id: str, act: Act) -> None:
-    """Forget somebody's authenticator app, who sets up another one at the next sign-in, and is
-    signed out. Raises `Refusal` `unknown_person`, and `own_roles` for one's own: that is done with
-    a recovery code."""
+    """Forget somebody's authenticator app, who sets up another one at the next sign-in, and all
+    passkeys; they are signed out. Raises `Refusal` `unknown_person`, and `own_roles` for one's own:
+    that is done with a recovery code."""
     next_version(session)
     row = get(session, person_id)
     if act.by == person_id:
         raise Refusal("own_roles")
     second_factor.reset(session, person_id)
+    passkeys.forget(session, person_id)
     close_all(session, person_id)
     note(session, act, _subject(row), SECOND_FACTOR, None, None)
 

@@ -16,6 +16,7 @@ from server.app import services
 from server.district import open_booths
 from server.driver import tongue, tries
 from server.driver.reader import Reader
+from server.guarding import cookies
 
 blueprint = Blueprint("driver", __name__, url_prefix="/t")
 
@@ -47,7 +48,7 @@ def _limit_posts() -> None:
     if request.method != "POST" or token is None:
         return
     found, now = services(), clock.now()
-    opener = request.cookies.get(TAP_COOKIE, "") if token == CARD else token
+    opener = cookies.read(request, TAP_COOKIE) if token == CARD else token
     is_few = found.database.note(
         lambda session: tries.count(
             session, found.config, found.key, opener, request.remote_addr, now

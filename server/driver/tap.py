@@ -16,15 +16,14 @@ from server.app import services
 from server.driver import tongue
 from server.driver.blueprint import CARD, TAP_COOKIE, blueprint, nonce, tap_again
 from server.driver.reader import Reader
+from server.guarding import cookies
 from server.guarding.origin import from_an_unnamed_page
 from server.taps import Tap
-
-_PATH = "/t"
 
 
 def held_token() -> str:
     """The token that a tap has put into this browser's cookie; empty without one."""
-    return request.cookies.get(TAP_COOKIE, "")
+    return cookies.read(request, TAP_COOKIE)
 
 
 @blueprint.get("")
@@ -55,15 +54,7 @@ def tap() -> AnyResponse:
     if token is None:
         return tap_again()
     answer = redirect(url_for("driver.show", token=CARD, lang=tongue.asked()), 303)
-    answer.set_cookie(
-        TAP_COOKIE,
-        token,
-        max_age=found.config.tap_session_s,
-        path=_PATH,
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    cookies.give(request, answer, TAP_COOKIE, token, found.config.tap_session_s)
     return answer
 
 

@@ -6,6 +6,7 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from schemas.catalog import LANGUAGES, pick_language
+from server.guarding import cookies
 
 _COOKIE = "valet_lang"
 _ARGUMENT = "lang"
@@ -14,7 +15,7 @@ _YEAR_S = 365 * 24 * 3600
 
 def pick(ticket_language: str | None) -> str:
     """The language of this answer; `ticket_language` is None where no ticket was found."""
-    chosen = asked() or request.cookies.get(_COOKIE) or ticket_language
+    chosen = asked() or cookies.read(request, _COOKIE) or ticket_language
     return pick_language(chosen, request.headers.get("Accept-Language", ""))
 
 
@@ -33,12 +34,4 @@ def remember(response: Response) -> None:
 
 def keep(response: AnyResponse, language: str) -> None:
     """Let the browser that gets this answer read in this language."""
-    response.set_cookie(
-        _COOKIE,
-        language,
-        max_age=_YEAR_S,
-        path="/t/",
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    cookies.give(request, response, _COOKIE, language, _YEAR_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from flask import request
 from sqlalchemy.orm import Session
@@ -12,6 +13,8 @@ from server.administration.record import Act, act_of
 from server.app import services
 from server.manager.admin_form import Draft, attempt
 from server.manager.blueprint import person
+
+T = TypeVar("T")
 
 
 def submit(draft: Draft, change: Callable[[Session, Act], object]) -> Draft | None:
@@ -25,8 +28,8 @@ def submit(draft: Draft, change: Callable[[Session, Act], object]) -> Draft | No
     return attempt(draft, work)
 
 
-def do(change: Callable[[Session, Act], object]) -> None:
-    """The same for a form that is nothing but its reason. Raises `BadForm` without one, and what
-    the change refuses."""
+def do(change: Callable[[Session, Act], T]) -> T:
+    """The same for a form that is nothing but its reason; what the change gives. Raises `BadForm`
+    without a reason, and what the change refuses."""
     act = act_of(person().id, request.form.get("reason", ""), clock.now())
-    services().database.write(lambda session: change(session, act))
+    return services().database.write(lambda session: change(session, act))

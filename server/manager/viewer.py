@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from schemas.catalog import LANGUAGES, Catalog, pick_language
 from server.app import Services
+from server.guarding import cookies
 from server.models import DistrictRow, PlaceRow
 from server.reports.day import zone_of
 
 _KEEP_S = 365 * 24 * 3600
+_COOKIE = "language"
 _NO_BREAK = "\u00a0"
 
 
@@ -132,21 +134,10 @@ def viewer_of(asked: Request, found: Services) -> Viewer:
 def language_of(asked: Request) -> str:
     """The language that was chosen, or else the browser's."""
     said = asked.headers.get("Accept-Language", "")
-    return pick_language(asked.cookies.get(_cookie_name(asked)), said)
+    return pick_language(cookies.read(asked, _COOKIE), said)
 
 
 def keep_language(asked: Request, answer: Response, language: str) -> None:
     """Remember a chosen language; what is none is ignored."""
     if language in LANGUAGES:
-        answer.set_cookie(
-            _cookie_name(asked),
-            language,
-            max_age=_KEEP_S,
-            secure=asked.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
-
-
-def _cookie_name(asked: Request) -> str:
-    return "__Host-language" if asked.is_secure else "language"
+        cookies.give(asked, answer, _COOKIE, language, _KEEP_S)

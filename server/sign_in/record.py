@@ -18,18 +18,8 @@ from server.models import PersonRow, ShiftFigureRow, SignInRow
 DONE, REFUSED = "done", "refused"
 OUTCOMES = (DONE, REFUSED)
 BY_PASSWORD, BY_CITY, AT_BOOTH = "password", "city", "booth"
-WAYS = (BY_PASSWORD, "app", "recovery_code", BY_CITY, AT_BOOTH)
+WAYS = (BY_PASSWORD, "app", "recovery_code", "passkey", BY_CITY, AT_BOOTH)
 _SHOWN = 20
-# In this order: each of them names those after it, too.
-_BROWSERS = (
-    *(("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung")),
-    *(("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome")),
-    ("Safari", "Safari"),
-)
-_SYSTEMS = (
-    *(("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows")),
-    *(("Mac OS X", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux")),
-)
 _WHOLE_NETWORK = {4: 24, 6: 48}
 
 
@@ -83,14 +73,6 @@ def last_of(session: Session, person_id: str) -> Sequence[Seen]:
     seen = [Seen(row.at, row.how, row.outcome, row.network) for row in web]
     seen += [Seen(at, AT_BOOTH, DONE, place_id) for at, place_id in booth]
     return sorted(seen, key=lambda each: each.at, reverse=True)[:_SHOWN]
-
-
-def browser_of(user_agent: str) -> str:
-    """Which browser on which system, in two words, for its owner to know it by; empty for what is
-    none of them."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    return " · ".join(filter(None, (browser, system)))
 
 
 def network_of(address: str | None) -> str:

@@ -26,7 +26,9 @@ from server.sessions import (
     find_session,
     open_session,
 )
-from server.sign_in import record, second_factor
+from server.sign_in import passkeys, record, second_factor
+from server.sign_in.browsers import browser_of
+from server.sign_in.passkey_proofs import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,20 @@ def with_new_app(
     return _opened(found, old, person.id, how, now), codes
 
 
+def with_passkey(
+    found: Services, site: Site, old: str, cookie: str, answer: str, origin: Origin, now: datetime
+) -> Step:
+    """A passkey was shown, which is both factors. Raises `Refusal("bad_passkey")`."""
+    shown = found.database.write(
+        lambda session: passkeys.show(session, found.key, site, cookie, answer, now)
+    )
+    if not shown.is_right or shown.person_id is None:
+        if shown.person_id is not None:
+            _note(found, shown.person_id, passkeys.BY_PASSKEY, record.REFUSED, origin, now)
+        raise Refusal("bad_passkey")
+    return _opened(found, old, shown.person_id, origin, now)
+
+
 def with_city_account(
     found: Services, old: str, person_id: str, origin: Origin, now: datetime
 ) -> Step:
@@ -91,7 +107,7 @@ def with_city_account(
 def origin_of(asked: Request, how: str) -> Origin:
     """How and from where a request signs in."""
     network = record.network_of(asked.remote_addr)
-    return Origin(how, network, record.browser_of(asked.headers.get("User-Agent", "")))
+    return Origin(how, network, str(browser_of(asked.headers.get("User-Agent", ""))))
 
 
 def at_step(found: Services, token: str, stage: str, now: datetime) -> SignedIn:

@@ -55,7 +55,7 @@ def addresses(evening: Evening) -> list[str]:
         permission = needed(view)
         if not is_page or is_for_everybody(view) or rule.endpoint in NO_PAGES:
             continue
-        if permission in (None, Permission.PHONES, Permission.DECIDE):
+        if permission in (None, Permission.PHONES, Permission.DECIDE, Permission.DRIVERS):
             continue
         known = {
             "visit_id": evening.parked.id,

@@ -149,7 +149,12 @@ def test_the_language_is_the_tickets_until_the_driver_switches(
     cookie = switched.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
-    assert "Path=/t/" in cookie
+    assert cookie.startswith("valet_lang=es;")
+    over_tls = driver.get(link(visit), query_string={"lang": "en"}, base_url="https://localhost")
+    cookie = over_tls.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-valet_lang=en;")
+    for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/;"):
+        assert part in f"{cookie};"
     assert headline(driver.get(link(visit))) == "Recibimos su carro"
     assert visit.row().language == "en"
 

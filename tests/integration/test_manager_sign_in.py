@@ -20,6 +20,7 @@ pytest_plugins = ("tests.manager_stage",)
 def test_every_page_and_form_sends_a_stranger_to_the_sign_in_page(shown: Evening) -> None:
     stranger = shown.app.test_client()
     free = {"manager.sign_in_form", "manager.sign_in", "manager.choose_language"}
+    free |= {"manager.sign_in_passkey", "manager.sign_in_passkey_options"}
     names = {"visit_id": shown.held.id, "message_id": "m", "_anything": "x"}
     names |= {"read_id": "r", "station_id": "s", "sha256": "0" * 64}
 

@@ -43,13 +43,15 @@ OPEN = {
     *("manager.sign_in_form", "manager.sign_in", "manager.sign_out", "manager.choose_language"),
     *("manager.ask_code", "manager.take_code", "manager.ask_app", "manager.take_app"),
     *("manager.leave_for_city", "manager.back_from_city"),
+    *("manager.sign_in_passkey", "manager.sign_in_passkey_options"),
 }
 # Forms that change nothing: sent only so that what was typed stays out of the address.
-ASKS = {"manager.ask"}
+ASKS = {"manager.ask", "manager.ask_driver", "manager.export_driver"}
 # Forms that change only what is one's own.
 OWN = {
     *("manager.end_session", "manager.change_password", "manager.set_up_app"),
     *("manager.new_recovery_codes", "manager.forget_app"),
+    *("manager.passkey_options", "manager.make_passkey", "manager.remove_passkey"),
 }
 # They prove who they are by a signature, a code, or are meant for everybody.
 STATION_DOORS = {
@@ -57,8 +59,11 @@ STATION_DOORS = {
     *("/v1/stations/enroll", "/v1/stations/key", "/v1/photos/<uuid:visit_id>/<sha256>"),
 }
 PUBLIC_DOORS = {"/v1/openapi.json", "/v1/ledger/roots"}
-# The driver's own link is on the one, the car's plate on the other.
-SHOWS_ALL = {"manager.slip", "manager.visit_photo"}
+# The driver's own link is on the first, the car's plate on the second, all of it in the others.
+SHOWS_ALL = {
+    *("manager.slip", "manager.visit_photo"),
+    *("manager.admin_drivers", "manager.ask_driver", "manager.export_driver"),
+}
 PEOPLE = {
     "luis": MANAGER,
     "sofia": SUPERVISOR,
@@ -230,7 +235,7 @@ def test_who_may_not_is_told_so_and_who_is_unknown_is_led_to_the_door(office: Of
     led = client.get("/manage/admin")
 
     assert refused.status_code == 403
-    assert "Su papel no permite esto." in refused.text
+    assert "Su función no permite esto." in refused.text
     assert read.status_code == 200
     assert "<fieldset disabled>" in read.text
     assert (led.status_code, led.headers["Location"]) == (
@@ -245,6 +250,7 @@ def test_an_administrator_of_accounts_finds_no_driver(office: Office) -> None:
         Permission.VISIT,
         Permission.PHONES,
         Permission.DECIDE,
+        Permission.DRIVERS,
         Permission.REPORTS,
         Permission.EXPORT,
     }

@@ -171,7 +171,7 @@ def test_a_tap_of_the_claim_card_opens_the_photos_too(
         lambda session: open_tap(session, stage.visit_id, now, 1_800)
     )
     assert driver.get(f"/t/{CARD}/photos").status_code == 410
-    driver.set_cookie("valet_tap", token, path="/t")
+    driver.set_cookie("valet_tap", token)
 
     assert "Estado y fotos del carro (3)" in driver.get(f"/t/{CARD}").text
     page = driver.get(f"/t/{CARD}/photos")

@@ -91,14 +91,23 @@ def test_the_cookie_is_short_lived_and_out_of_reach_of_scripts_and_other_sites(
 ) -> None:
     receive_with(story, card)
     plain = cookie_of(tap(driver, card.read()))
-    for part in ("HttpOnly", "SameSite=Lax", "Path=/t", "Max-Age=1800"):
-        assert part in plain
+    for part in ("HttpOnly", "SameSite=Lax", "Path=/;", "Max-Age=1800"):
+        assert part in f"{plain};"
+    assert plain.startswith("valet_tap=")
     assert "Secure" not in plain
 
-    over_tls = app.test_client().post(
-        "/t/tap", data={"said": query(card.read())}, base_url="https://localhost"
-    )
-    assert "Secure" in cookie_of(over_tls)
+    phone, base = app.test_client(), "https://localhost"
+    over_tls = cookie_of(phone.post("/t/tap", data={"said": query(card.read())}, base_url=base))
+    for part in ("__Host-valet_tap=", "Secure", "HttpOnly", "SameSite=Lax", "Path=/;"):
+        assert part in f"{over_tls};"
+    assert "Domain" not in over_tls
+    opened = phone.get(PAGE, base_url=base)
+    assert headline(opened) == "Recibimos su carro"
+    # A cookie that another host of the domain could have set opens nothing.
+    over_tls_token = over_tls.partition("=")[2].partition(";")[0]
+    other = app.test_client()
+    other.set_cookie("valet_tap", over_tls_token, secure=True)
+    assert refused(other.get(PAGE, base_url=base))
     token = plain.partition("=")[2].partition(";")[0]
     assert len(token) >= 43
     assert token not in str(dump(story.database))
@@ -169,7 +178,7 @@ def test_the_token_of_a_tap_opens_nothing_as_a_link_nor_a_link_as_a_tap(
     token = cookie_of(tap(driver, card.read())).partition("=")[2].partition(";")[0]
 
     assert driver.get(f"/t/{token}").status_code == 404
-    driver.set_cookie("valet_tap", link(visit).rpartition("/")[2], path="/t")
+    driver.set_cookie("valet_tap", link(visit).rpartition("/")[2])
     assert refused(driver.get(PAGE))
 
 

@@ -27,10 +27,11 @@ from server.sessions import (
     sessions_of,
     token_of,
 )
-from server.sign_in import record, second_factor
+from server.sign_in import passkeys, record, second_factor
+from server.sign_in.browsers import kept_as
 from server.sign_in.steps import origin_of
 
-_OWN = "own"
+OWN = "own"
 """The reason on record for what people change of their own."""
 
 
@@ -38,7 +39,7 @@ _OWN = "own"
 @needs(Permission.OWN)
 def account() -> Response:
     """Everything that is one's own."""
-    return _page()
+    return account_page()
 
 
 @blueprint.post("/account/sessions")
@@ -61,17 +62,17 @@ def change_password() -> Response:
     try:
         check_password(found.database, found.config, who, request.form.get("present", ""), now)
     except Refusal:
-        return _page(problem="manage.account.password_wrong")
+        return account_page(problem="manage.account.password_wrong")
 
     def work(session: Session) -> str:
-        people.change_own_password(session, who, new, Act(who, _OWN, now))
+        people.change_own_password(session, who, new, Act(who, OWN, now))
         origin = origin_of(request, record.BY_PASSWORD)
         return open_session(session, found.config, who, now, origin)
 
     try:
         token = found.database.write(work)
     except Refusal:
-        return _page(problem="manage.account.password_weak")
+        return account_page(problem="manage.account.password_weak")
     answer = make_response(redirect(url_for("manager.account", said="changed"), 303))
     give_cookie(request, answer, token, found.config)
     return answer
@@ -103,7 +104,7 @@ def new_recovery_codes() -> Response:
     try:
         second_factor.check(found.database, found.config, found.key, who, code, now)
     except Refusal as refusal:
-        return _page(problem=f"manage.problem.{refusal.code}")
+        return account_page(problem=f"manage.problem.{refusal.code}")
     codes = found.database.write(
         lambda session: second_factor.make_recovery_codes(session, found.key, who, now)
     )
@@ -121,25 +122,35 @@ def forget_app() -> Response:
     try:
         second_factor.check(found.database, found.config, found.key, who, code, now)
     except Refusal as refusal:
-        return _page(problem=f"manage.problem.{refusal.code}")
+        return account_page(problem=f"manage.problem.{refusal.code}")
     found.database.write(lambda session: second_factor.reset(session, who))
     return redirect(url_for("manager.account", said="changed"), 303)
 
 
-def _page(problem: str | None = None) -> Response:
+def account_page(problem: str | None = None) -> Response:
+    """Everything that is one's own; `problem`: the key of what went wrong."""
     found, now, who, token = services(), clock.now(), person(), token_of(request)
 
     def read(session: Session) -> dict[str, Any]:
         rows = sessions_of(session, who.id, now)
         return {
-            "sessions": [(name_of(row), row, is_of(row, token)) for row in rows],
+            "sessions": [
+                (name_of(row), row, kept_as(row.browser), is_of(row, token)) for row in rows
+            ],
             "sign_ins": record.last_of(session, who.id),
             "has_password": session.get(AccountRow, who.id) is not None,
             "has_app": second_factor.is_kept(session, who.id),
+            "passkeys": passkeys.passkeys_of(session, who.id),
         }
 
     values = found.database.read(read)
-    page = render_template("manager/account.html", problem=problem, **values)
+    page = render_template(
+        "manager/account.html",
+        problem=problem,
+        has_passkeys=passkeys.site_of(found.config) is not None,
+        name_max=passkeys.NAME_CHARS,
+        **values,
+    )
     return make_response(page, 200 if problem is None else 422)
 
 

@@ -32,6 +32,7 @@ from server.reports.open_visits import open_visits
 from server.reports.seen_keys import SeenKey, seen_keys
 from server.reports.today_now import DistrictNow, district_now
 from server.reports.visit_lines import VisitLine
+from server.sign_in.lockouts import lockouts
 
 
 @blueprint.get("/")
@@ -92,6 +93,7 @@ def _values() -> dict[str, object]:
             "seen_keys": _still_there(seen_keys(session, config.page_rows)),
             "root": root_on(session, chosen.date),
             "forks": forks(session),
+            "lockouts": lockouts(session, now),
             "planner_lost": planner_state.lost(session),
         }
 

@@ -15,15 +15,18 @@ from schemas.staff_pin import hash_pin, random_pin
 from server import clock
 from server.accounts import may_sign_in
 from server.administration import people
-from server.administration.record import act_of
+from server.administration.record import Act
 from server.app import services
 from server.manager import admin_form
-from server.manager.admin_form import Draft, attempt, fresh, sent
+from server.manager.admin_deed import do, submit
+from server.manager.admin_form import Draft, fresh, sent
 from server.manager.admin_words import in_words
 from server.manager.blueprint import blueprint, person, viewer
 from server.models import AccountRow, PersonRow, SecondFactorRow, StaffPinRow, TagRow
 from server.permissions import Permission, needs
 from server.sign_in import pins, record
+from server.sign_in.lockouts import lockouts
+from server.sign_in.passkeys import passkeys_of
 
 _NEW: dict[str, Any] = {
     "name": "",
@@ -73,29 +76,22 @@ def new_person() -> AnyResponse:
 @needs(Permission.PEOPLE)
 def add_person() -> AnyResponse:
     """Take them in."""
-    found, now, by = services(), clock.now(), person().id
-    draft = sent(request.form, _typed())
-    made: list[str] = []
+    config, draft, made = services().config, sent(request.form, _typed()), list[str]()
 
-    def work() -> None:
-        act = act_of(by, draft.reason, now)
-        made[:] = [
-            found.database.write(
-                lambda session: people.add(session, found.config, draft.values, act)
-            )
-        ]
+    def work(session: Session, act: Act) -> None:
+        made[:] = [people.add(session, config, draft.values, act)]
 
-    again = attempt(draft, work)
+    again = submit(draft, work)
     if again is not None:
         return _form(None, again)
-    return redirect(url_for("manager.edit_person", person_id=made[0], said="changed"), 303)
+    return _back_to(made[0])
 
 
 @blueprint.get("/admin/people/<person_id>")
 @needs(Permission.PEOPLE)
 def edit_person(person_id: str) -> AnyResponse:
     """The form of somebody."""
-    row = services().database.read(lambda session: people.get(session, person_id))
+    row = _row(person_id)
     return _form(row, fresh(people.values_of(row)))
 
 
@@ -103,36 +99,22 @@ def edit_person(person_id: str) -> AnyResponse:
 @needs(Permission.PEOPLE)
 def save_person(person_id: str) -> AnyResponse:
     """Change them."""
-    found, now, by = services(), clock.now(), person().id
-    row = found.database.read(lambda session: people.get(session, person_id))
-    draft = sent(request.form, _typed())
-
-    def work() -> None:
-        act = act_of(by, draft.reason, now)
-        found.database.write(
-            lambda session: people.save(
-                session, found.config, person_id, draft.values, draft.edition, act
-            )
-        )
-
-    again = attempt(draft, work)
-    if again is not None:
-        return _form(row, again)
-    return redirect(url_for("manager.edit_person", person_id=person_id, said="changed"), 303)
+    config, row, draft = services().config, _row(person_id), sent(request.form, _typed())
+    again = submit(
+        draft,
+        lambda session, act: people.save(
+            session, config, person_id, draft.values, draft.edition, act
+        ),
+    )
+    return _form(row, again) if again is not None else _back_to(person_id)
 
 
 @blueprint.post("/admin/people/<person_id>/archive")
 @needs(Permission.PEOPLE)
 def archive_person(person_id: str) -> AnyResponse:
     """They work here no more (`action` archive), or again (restore)."""
-    found, now = services(), clock.now()
-    act = act_of(person().id, request.form.get("reason", ""), now)
-    is_active = request.form.get("action") != "archive"
-    found.database.write(
-        lambda session: people.set_active(
-            session, found.config, person_id, act, is_active=is_active
-        )
-    )
+    config, is_active = services().config, request.form.get("action") != "archive"
+    do(lambda session, act: people.set_active(session, config, person_id, act, is_active=is_active))
     return redirect(url_for("manager.admin_people", said="changed"), 303)
 
 
@@ -140,10 +122,8 @@ def archive_person(person_id: str) -> AnyResponse:
 @needs(Permission.PEOPLE)
 def reset_password(person_id: str) -> AnyResponse:
     """Make a new password and show it this once: no address leads to it."""
-    found = services()
-    act = act_of(person().id, request.form.get("reason", ""), clock.now())
-    password = found.database.write(lambda session: people.reset_password(session, person_id, act))
-    row = found.database.read(lambda session: people.get(session, person_id))
+    password = do(lambda session, act: people.reset_password(session, person_id, act))
+    row = _row(person_id)
     return _form(row, fresh(people.values_of(row)), password)
 
 
@@ -151,15 +131,11 @@ def reset_password(person_id: str) -> AnyResponse:
 @needs(Permission.PEOPLE)
 def give_pin(person_id: str) -> AnyResponse:
     """Make a PIN to begin with and show it this once."""
-    found = services()
-    act = act_of(person().id, request.form.get("reason", ""), clock.now())
-    pin = random_pin()
+    found, pin = services(), random_pin()
     # Outside of the transaction: it is slow by design.
     verifier = hash_pin(pin, pins.cost_of(found.config))
-    found.database.write(
-        lambda session: pins.give(session, found.key, person_id, verifier, act), in_turn=True
-    )
-    row = found.database.read(lambda session: people.get(session, person_id))
+    do(lambda session, act: pins.give(session, found.key, person_id, verifier, act))
+    row = _row(person_id)
     return _form(row, fresh(people.values_of(row)), pin=pin)
 
 
@@ -167,22 +143,24 @@ def give_pin(person_id: str) -> AnyResponse:
 @needs(Permission.PEOPLE)
 def lock_person(person_id: str) -> AnyResponse:
     """They sign in nowhere (`action` lock), or again (unlock)."""
-    act = act_of(person().id, request.form.get("reason", ""), clock.now())
     is_locked = request.form.get("action") == "lock"
-    services().database.write(
-        lambda session: people.lock(session, person_id, act, is_locked=is_locked), in_turn=True
-    )
-    return redirect(url_for("manager.edit_person", person_id=person_id, said="changed"), 303)
+    do(lambda session, act: people.lock(session, person_id, act, is_locked=is_locked))
+    return _back_to(person_id)
 
 
 @blueprint.post("/admin/people/<person_id>/second-factor")
 @needs(Permission.PEOPLE)
 def reset_second_factor(person_id: str) -> AnyResponse:
     """Forget the authenticator app of somebody who lost it."""
-    act = act_of(person().id, request.form.get("reason", ""), clock.now())
-    services().database.write(
-        lambda session: people.reset_second_factor(session, person_id, act), in_turn=True
-    )
+    do(lambda session, act: people.reset_second_factor(session, person_id, act))
+    return _back_to(person_id)
+
+
+def _row(person_id: str) -> PersonRow:
+    return services().database.read(lambda session: people.get(session, person_id))
+
+
+def _back_to(person_id: str) -> AnyResponse:
     return redirect(url_for("manager.edit_person", person_id=person_id, said="changed"), 303)
 
 
@@ -204,7 +182,7 @@ def _typed() -> dict[str, Any]:
 def _form(
     row: PersonRow | None, draft: Draft, password: str | None = None, pin: str | None = None
 ) -> AnyResponse:
-    view = viewer()
+    view, now = viewer(), clock.now()
 
     def read(session: Session) -> dict[str, Any]:
         if row is None:
@@ -214,7 +192,9 @@ def _form(
             "account": session.get(AccountRow, row.id),
             "staff_pin": session.get(StaffPinRow, row.id),
             "factor": session.get(SecondFactorRow, row.id),
+            "passkeys": passkeys_of(session, row.id),
             "sign_ins": record.last_of(session, row.id),
+            "lockouts": lockouts(session, now, row.id),
         }
 
     page = render_template(
@@ -231,6 +211,6 @@ def _form(
         restricting=RESTRICTING,
         spare=admin_form.SPARE_ROWS,
         words=lambda name, value: in_words(view, name, value),
-        now=clock.now(),
+        now=now,
     )
     return Response(page, draft.status)

@@ -65,12 +65,13 @@ def ask() -> Response:
     now, text = clock.now(), request.form.get("text", "").strip()[:_TEXT_MAX]
     filters: dict[str, Any] = {name: request.form.get(name) or None for name in _FILTERS}
     if text:
-        filters |= _name_of(text, now)
+        filters |= name_of(text, now)
     return redirect(url_for("manager.search", **filters), 303)
 
 
-def _name_of(text: str, now: datetime) -> dict[str, str]:
-    """What stands in the address for the text."""
+def name_of(text: str, now: datetime) -> dict[str, str]:
+    """What stands in the address for the text: a code or a tag, or a token that only who typed it
+    can use; `unknown` where it is neither."""
     found = services()
     named = found.database.read(lambda session: finding.named(session, text))
     if named is not None:

@@ -11,6 +11,7 @@ from schemas.problems import Refusal
 from server import clock
 from server.app import services
 from server.driver.qr import qr_svg
+from server.guarding import cookies
 from server.manager.blueprint import blueprint, safe_path, viewer
 from server.permissions import for_everybody
 from server.sessions import (
@@ -24,6 +25,7 @@ from server.sessions import (
 )
 from server.sign_in import city, record, second_factor, steps
 from server.sign_in.city_people import person_of
+from server.sign_in.passkeys import site_of
 
 log = structlog.get_logger()
 _CITY_COOKIE = "valet-city"
@@ -34,7 +36,7 @@ _PAGE_OF = {CODE_LACKING: "manager.ask_code", APP_LACKING: "manager.ask_app"}
 @for_everybody
 def sign_in_form() -> str:
     """The form."""
-    return _form(safe_path(request.args.get("next")))
+    return sign_in_page(safe_path(request.args.get("next")))
 
 
 @blueprint.post("/sign-in")
@@ -54,9 +56,9 @@ def sign_in() -> Response:
             clock.now(),
         )
     except Refusal as refusal:
-        page = _form(after, problem="manage.sign_in.wrong", typed=person_id)
+        page = sign_in_page(after, problem="manage.sign_in.wrong", typed=person_id)
         return make_response(page, refusal.status)
-    return _on(step, after)
+    return go_on(step, after)
 
 
 @blueprint.get("/sign-in/code")
@@ -76,7 +78,7 @@ def take_code() -> Response:
         step = steps.with_code(services(), token_of(request), code, origin, now)
     except Refusal as refusal:
         return _ask_code(refusal)
-    return _on(step, after)
+    return go_on(step, after)
 
 
 @blueprint.get("/sign-in/app")
@@ -115,14 +117,7 @@ def leave_for_city() -> Response:
     except city.CityFault as fault:
         return _city_failed(fault, after)
     answer = make_response(redirect(leaving.url, 303))
-    answer.set_cookie(
-        _city_cookie(),
-        leaving.cookie,
-        max_age=found.config.sign_in_step_s,
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    cookies.give(request, answer, _CITY_COOKIE, leaving.cookie, found.config.sign_in_step_s)
     return answer
 
 
@@ -131,7 +126,7 @@ def leave_for_city() -> Response:
 def back_from_city() -> Response:
     """The browser comes back from the city with a code."""
     found, now = services(), clock.now()
-    cookie = request.cookies.get(_city_cookie(), "")
+    cookie = cookies.read(request, _CITY_COOKIE)
     if not found.config.city.is_on or not cookie:
         return redirect(url_for("manager.sign_in_form"), 303)
     try:
@@ -139,18 +134,18 @@ def back_from_city() -> Response:
     except city.CityFault as fault:
         return _city_failed(fault, safe_path(None))
     except Refusal as refusal:
-        page = _form(safe_path(None), problem="manage.sign_in.city_over")
+        page = sign_in_page(safe_path(None), problem="manage.sign_in.city_over")
         return make_response(page, refusal.status)
     claims, after = arrived.claims, safe_path(arrived.after)
     person_id = found.database.write(
         lambda session: person_of(session, found.config.city, claims, now)
     )
     if person_id is None:
-        return make_response(_form(after, problem="manage.sign_in.city_nobody"), 403)
+        return make_response(sign_in_page(after, problem="manage.sign_in.city_nobody"), 403)
     origin = steps.origin_of(request, record.BY_CITY)
     step = steps.with_city_account(found, token_of(request), person_id, origin, now)
-    answer = _on(step, after)
-    answer.delete_cookie(_city_cookie(), secure=request.is_secure, httponly=True, samesite="Lax")
+    answer = go_on(step, after)
+    cookies.take_back(request, answer, _CITY_COOKIE)
     return answer
 
 
@@ -171,17 +166,20 @@ def sign_out() -> Response:
     return answer
 
 
-def _form(after: str, problem: str | None = None, typed: str = "") -> str:
+def sign_in_page(after: str, problem: str | None = None, typed: str = "") -> str:
+    """The page of all ways in; `problem`: the key of what went wrong."""
+    found = services().config
     return render_template(
         "manager/sign_in.html",
         next=after,
         problem=problem,
         typed=typed,
-        city=services().config.city,
+        city=found.city,
+        has_passkeys=site_of(found) is not None,
     )
 
 
-def _on(step: steps.Step, after: str) -> Response:
+def go_on(step: steps.Step, after: str) -> Response:
     """On to the page that was asked for, or to the step that is lacking."""
     place = after if step.stage == OPEN else url_for(_PAGE_OF[step.stage], next=after)
     answer = make_response(redirect(place, 303))
@@ -218,11 +216,7 @@ def _ask_app(refusal: Refusal | None = None) -> Response:
 
 def _city_failed(fault: city.CityFault, after: str) -> Response:
     log.error("city_sign_in_failed", why=str(fault))
-    return make_response(_form(after, problem="manage.sign_in.city_lost"), 503)
-
-
-def _city_cookie() -> str:
-    return f"__Host-{_CITY_COOKIE}" if request.is_secure else _CITY_COOKIE
+    return make_response(sign_in_page(after, problem="manage.sign_in.city_lost"), 503)
 
 
 def _callback() -> str:
