@@ -9,6 +9,7 @@ from datetime import datetime
 from booth_ui.viewer import Viewer
 from reader_agent.card import Card
 from reader_agent.closed_ways import Shut
+from reader_agent.crew import Lift
 from reader_agent.disputes import FactLine
 from schemas import events, states
 from schemas.district import Place
@@ -16,7 +17,7 @@ from schemas.district import Place
 WHYS = frozenset(
     {
         *("nearest_free", "first_back", "on_the_way", "booked", "after_closure", "after_break"),
-        "staged",
+        *("staged", "rides_along"),
     }
 )
 """What a newer cloud may say beside is passed over."""
@@ -41,6 +42,7 @@ FACT_TYPES = frozenset(
         events.VISIT_RESOLVED,
     }
 )
+_STANDING = states.RESTING | {states.READY}
 _DRIVING = frozenset({states.TO_LOT, states.TO_BOOTH, states.REPARKING})
 
 
@@ -76,19 +78,22 @@ def where_words(card: Card, viewer: Viewer, here: Place | None = None) -> str:
         return " · ".join(_on_the_road(card, viewer, here))
     parts = []
     here_id = here.id if here else None
-    if card.car != states.PARKED or card.place_id != here_id:
+    # In a place's own list its name says nothing, and would leave no room for the hook.
+    if card.car not in _STANDING or card.place_id != here_id:
         parts.append(viewer.t(f"where.{card.car}", place=card.place_name))
     if card.car == states.PARKED and card.stall:
         parts.append(viewer.t("where.stall", stall=card.stall))
-    if card.request_booth_name and card.car in states.RESTING and card.request_booth_id != here_id:
+    if card.key_holder_kind == states.HOOK and card.hook and card.place_id == here_id:
+        parts.append(viewer.t("where.hook", hook=card.hook))
+    is_elsewhere = card.request_booth_id not in (here_id, card.place_id)
+    if card.request_booth_name and card.car in states.RESTING and is_elsewhere:
         parts.append(viewer.t("where.wanted_at", place=card.request_booth_name))
     if card.runner_name and card.car in states.RESTING:
         parts.append(card.runner_name)
-    if card.key_holder_kind == states.HOOK and card.hook and card.place_id == here_id:
-        parts.append(viewer.t("where.hook", hook=card.hook))
     if card.calls:
         parts.append(viewer.t("where.calls", count=card.calls))
-    return " · ".join(parts) or card.place_name
+    words = " · ".join(parts) or card.place_name
+    return words[0].upper() + words[1:]
 
 
 def _on_the_road(card: Card, viewer: Viewer, here: Place | None) -> list[str]:
@@ -124,6 +129,20 @@ def why_words(card: Card, viewer: Viewer) -> str | None:
     if card.why not in WHYS:
         return None
     return viewer.t(f"why.{card.why}", place=card.why_place_name or card.place_name)
+
+
+def along_words(card: Card, viewer: Viewer) -> str | None:
+    """Who goes along in the car, for its driver; None where nobody does."""
+    names = ", ".join(name for _, name in card.passengers)
+    return viewer.t("job.along", names=names) if names else None
+
+
+def lift_words(lift: Lift, viewer: Viewer) -> str:
+    """With whom somebody rides, in which car, and when it leaves."""
+    facts = {"name": lift.person_name, "driver": lift.driver_name, "code": lift.code}
+    if lift.departs_at is None:
+        return viewer.t("jobs.lift", **facts)
+    return viewer.t("jobs.lift_at", **facts, time=viewer.time(lift.departs_at))
 
 
 def shut_words(shut: Sequence[Shut], viewer: Viewer) -> str:

@@ -9,6 +9,7 @@ from flask import Flask, current_app, g, request
 
 from booth_ui.bundle import bundle_names
 from booth_ui.half_typed import HalfTyped
+from booth_ui.last_page import LastPage
 from booth_ui.once import OnceTokens
 from booth_ui.undo import Undo
 from booth_ui.viewer import Viewer, viewer_of
@@ -32,6 +33,7 @@ class Desk:
     once: OnceTokens = field(default_factory=OnceTokens)
     half_typed: HalfTyped = field(default_factory=HalfTyped)
     undo: Undo = field(default_factory=Undo)
+    last_page: LastPage = field(default_factory=LastPage)
 
 
 def put_desk(app: Flask, desk: Desk) -> None:

@@ -61,6 +61,8 @@ def opened(screen: str, visit_id: str | None = None) -> None:
     """
     if REDRAW_HEADER not in request.headers and REDRAW_ARGUMENT not in request.args:
         station().focus(screen, visit_id)
+        if request.method == "GET":
+            desk().last_page.put(screen, visit_id, request.path)
         if screen in SHOWING_REQUESTS:
             station().floor.requests.look()
 

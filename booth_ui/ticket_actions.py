@@ -68,10 +68,11 @@ def _at_booth(card: Card, here: str) -> list[Action]:
         call = Action(CALL, "do.call" if card.calls == 0 else "do.call_again")
         return [Action(HAND_OVER, "do.hand_over", opens="hand_over"), call, back]
     if card.car == states.AT_BOOTH and is_here:
-        takes = [_take("do.take", card), _OTHER_LOT]
+        take = _take("do.take", card)
         if card.request_booth_id == here:
-            return [Action(READY, "do.ready_still_here"), *takes]
-        return takes
+            # Its driver waits for it here: there has to be room for taking the request back.
+            return [Action(READY, "do.ready_still_here"), take]
+        return [take, _OTHER_LOT]
     if card.car in _COMING_TO_BOOTH:
         return [Action(READY, "do.ready")]
     return []

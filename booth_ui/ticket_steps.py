@@ -31,11 +31,15 @@ class Step:
 
 
 def steps_of(card: Card) -> list[Step]:
-    """The five steps of a card; a car that was asked for where it rests is at "requested"."""
+    """The five steps of a card; a car that was asked for where it rests is at "requested", and one
+    that has not left its booth was not parked."""
     at = _AT[card.car]
     if card.request_booth_id is not None and card.car in states.RESTING:
         at = 2
-    return [Step(name, _status(index, at)) for index, name in enumerate(STEPS)]
+    return [
+        Step(name, NEXT if name == "parked" and card.car == states.AT_BOOTH else _status(index, at))
+        for index, name in enumerate(STEPS)
+    ]
 
 
 def _status(index: int, at: int) -> str:

@@ -238,9 +238,10 @@ def get_booth(session: Session, booth_id: str, at: datetime | None = None) -> Pl
 
 
 def open_booths(session: Session, at: datetime) -> list[PlaceRow]:
-    """The booths that are open at a time, by name."""
-    local = _local(session, at)
-    return [booth for booth in booths(session) if is_open_at(booth, local)]
+    """The booths that are open at a time, by name; none before a district was loaded."""
+    found = booths(session)
+    local = _local(session, at) if found else at
+    return [booth for booth in found if is_open_at(booth, local)]
 
 
 def _local(session: Session, at: datetime) -> datetime:

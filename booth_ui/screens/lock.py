@@ -68,7 +68,7 @@ def ask_badge_owner() -> AnyResponse:
     if asked is None:
         return go("/queue")
     person, shown = asked
-    return _ask_pin(person.id, back=path_of(*shown))
+    return _ask_pin(person.id, back=desk().last_page.path(*shown) or path_of(*shown))
 
 
 @blueprint.get("/unlock/<person_id>")

@@ -8,7 +8,15 @@ from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from booth_ui.car_notes import driving_notes
-from booth_ui.card_view import Row, booth_sections, lot_sections, shut_words, why_words
+from booth_ui.card_view import (
+    Row,
+    along_words,
+    booth_sections,
+    lift_words,
+    lot_sections,
+    shut_words,
+    why_words,
+)
 from booth_ui.desk import station, viewer
 from booth_ui.page import go, opened, show
 from booth_ui.paging import page_of
@@ -48,6 +56,7 @@ def queue(number: int = 1) -> Response:
         totals={section.heading: len(section.rows) for section in sections},
         page=page,
         jobs=_own_jobs(),
+        lifts=_own_lifts(),
         shut=shut_words(at.floor.crew.shut(), viewer()),
         news=news,
         has_draft=at.draft(),
@@ -60,7 +69,13 @@ def jobs() -> Response:
     opened("jobs")
     crew = station().floor.crew
     shut = shut_words(crew.shut(), viewer())
-    return show("jobs.html", jobs=_with_notes(crew.jobs()), waits=crew.waits(), shut=shut)
+    return show(
+        "jobs.html",
+        jobs=_with_notes(crew.jobs()),
+        lifts=[lift_words(lift, viewer()) for lift in crew.lifts()],
+        waits=crew.waits(),
+        shut=shut,
+    )
 
 
 def _own_jobs() -> list[NotedJob]:
@@ -69,11 +84,17 @@ def _own_jobs() -> list[NotedJob]:
     return _with_notes(job for job in jobs if actor and job.person_id == actor.id)
 
 
+def _own_lifts() -> list[str]:
+    actor = station().actor()
+    lifts = station().floor.crew.lifts()
+    return [lift_words(lift, viewer()) for lift in lifts if actor and lift.person_id == actor.id]
+
+
 def _with_notes(jobs: Iterable[Job]) -> list[NotedJob]:
     return [(job, _notes_of(job.card)) for job in jobs]
 
 
 def _notes_of(card: Card) -> list[str]:
     notes = driving_notes(station().photos.reception(card.visit_id), viewer())
-    why = why_words(card, viewer())
-    return [*notes, why] if why else notes
+    said = (along_words(card, viewer()), why_words(card, viewer()))
+    return [*notes, *(words for words in said if words)]

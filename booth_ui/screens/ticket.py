@@ -99,6 +99,8 @@ def take(visit_id: str) -> AnyResponse:
     """Drive off to the chosen lot."""
     try:
         lot_id = request.form.get("lot", "")
+        if not lot_id:
+            raise Refusal("bad_choice")
         code = once(undoable_move(visit_id, lambda: station().take(visit_id, lot_id).code))
     except Refusal as refusal:
         return _choose_lot(visit_id, refusal)
@@ -133,9 +135,11 @@ def choose_stall(visit_id: str) -> Response:
 
 @blueprint.post("/park")
 def park(visit_id: str) -> AnyResponse:
-    """The car stands here; an empty stall is no fault."""
+    """The car stands here; an empty stall is no fault, and takes none away that is known."""
     try:
         stall = (request.form.get("pick") or request.form.get("stall", "")).strip() or None
+        if stall is None and _stands_here(station().card(visit_id)):
+            return go("/queue")
         code = once(undoable_move(visit_id, lambda: station().park(visit_id, stall).code))
     except Refusal as refusal:
         return _choose_stall(visit_id, refusal)
@@ -204,14 +208,15 @@ def _choose_lot(visit_id: str, refusal: Refusal | None = None) -> Response:
     card = at.card(visit_id)
     lots = [place for place in at.places() if place.kind == LOT]
     notes = driving_notes(at.photos.reception(visit_id), viewer())
-    return show("take.html", refusal=refusal, card=card, lots=lots, notes=notes)
+    is_only = len(lots) == 1
+    return show("take.html", refusal=refusal, card=card, lots=lots, notes=notes, is_only=is_only)
 
 
 def _choose_stall(visit_id: str, refusal: Refusal | None = None) -> Response:
     at = station()
     card = at.card(visit_id)
     opened("park", visit_id)
-    stands_here = card.car == PARKED and card.place_id == at.place_id
+    stands_here = _stands_here(card)
     stalls = [stall for stall in at.room.stalls(STALLS_SHOWN + 1) if stall != card.stall]
     return show(
         "park.html",
@@ -221,6 +226,10 @@ def _choose_stall(visit_id: str, refusal: Refusal | None = None) -> Response:
         stalls=stalls[:STALLS_SHOWN],
         where=where_words(card, viewer()),
     )
+
+
+def _stands_here(card: Card) -> bool:
+    return card.car == PARKED and card.place_id == station().place_id
 
 
 def _choose_delay(visit_id: str, refusal: Refusal | None = None) -> Response:

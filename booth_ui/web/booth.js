@@ -90,6 +90,12 @@ function fade(note) {
   setTimeout(() => note.remove(), TOAST_MS);
 }
 
+// What the last screen had to say is of no use on the next one; what can be taken back is.
+function forget() {
+  const note = document.querySelector("#toasts > .toast");
+  if (!note?.querySelector("form")) note?.remove();
+}
+
 function said(message) {
   if (message.tone) tone(message.tone);
   if (message.words) toast(message.words, message.tone, message);
@@ -107,6 +113,7 @@ function ring(words) {
 // After every swap: what the new screen has to say, and where the keyboard is. It is heard once: a
 // reload and a screen that draws itself anew bring no news.
 function arrived(isNews) {
+  if (isNews) forget();
   const note = document.querySelector("#frame .toast, #frame [role=alert], #frame .note[data-tone]");
   if (note) {
     if (isNews) tone(note.dataset.tone);

@@ -32,12 +32,17 @@ class Links:
 
 
 def create_board(
-    district: District, counters: Mapping[str, Counter], links: Links, cards: DemoCards
+    district: District,
+    counters: Mapping[str, Counter],
+    links: Links,
+    cards: DemoCards,
+    pins: Mapping[str, str],
 ) -> Flask:
-    """The board's application: GET shows it, POST lays a tag on a reader or holds a phone to it."""
+    """The board's application: GET shows it, POST lays a tag on a reader or holds a phone to it.
+    `pins` by person: what the screens ask for after a badge."""
     app = Flask(__name__, template_folder=str(_SERVER / "templates"))
     words = Catalog(_SERVER / "translations", "demo")
-    names = {person.badge_tag: person.name for person in district.people}
+    owners = {person.badge_tag: person for person in district.people}
 
     @app.get("/")
     def board() -> str:
@@ -55,7 +60,8 @@ def create_board(
                 kind: [tag for tag in district.tags if tag.kind == kind]
                 for kind in (BADGE, KEY_TAG, CLAIM_TAG)
             },
-            names=names,
+            owners=owners,
+            pins=pins,
             is_card=is_card,
             links=links,
         )

@@ -102,7 +102,7 @@ class Show:
         for place in self.district.places:
             # A station that knows its own name has heard of the district, and knows its tags.
             self._wait_for(f"{self.screen_url(place.id)}/status", showing=place.name)
-        board = create_board(self.district, self.counters, self.links(), self._cards())
+        board = create_board(self.district, self.counters, self.links(), self._cards(), self.pins)
         self._board = serve_board(board, self.ports.board)
 
     def stop(self) -> None:

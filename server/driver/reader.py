@@ -58,3 +58,9 @@ class Reader:
             return clock
         month = self.say(f"month.{local.month}")
         return self.say("date", day=local.day, month=month, time=clock)
+
+    def day(self, at: datetime, zone: ZoneInfo) -> str:
+        """The day with its year, as it stands on paper."""
+        local = at.astimezone(zone)
+        month = self.say(f"month.{local.month}")
+        return self.say("day", day=local.day, month=month, year=local.year)

@@ -62,6 +62,7 @@ def receipt(token: str) -> Response:
             "due_cents": (0 if bill is None else bill.total_cents) - paid_cents(payments),
             "fiscal": [payment.fiscal for payment in payments if payment.fiscal],
             "money": money,
+            "day": lambda at: reader.day(at, zone),
             "time": lambda at: reader.time(at, zone),
         }
 

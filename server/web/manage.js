@@ -2,6 +2,7 @@
 // day (`live.js`) and the stations stay up to date, and a code says how long it is good.
 import "htmx.org";
 import "./live.js";
+import "./passkey.js";
 
 const REFRESH_MS = 20000;
 

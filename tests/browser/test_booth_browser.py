@@ -251,6 +251,19 @@ def test_a_message_of_the_station_does_not_disturb_what_is_being_typed(
     expect(page.locator("#toasts")).to_contain_text("no está registrada")
 
     expect(page.locator("#plate")).to_have_value("AB")
+    toast, keys = (page.locator(each).bounding_box() for each in (".toast", ".keypad"))
+    assert toast is not None
+    assert keys is not None
+    assert toast["y"] + toast["height"] <= keys["y"]
+
+    # What the last screen said is gone with it, and a page that comes back hears the next tap.
+    page.click("text=Seguir luego")
+    expect(page.locator("#toasts .toast")).to_have_count(0)
+    page.go_back()
+    expect(page.locator("#plate")).to_have_value("AB")
+    expect(page.locator("html[data-stream=open]")).to_be_attached()
+    evening.tap(STRANGER)
+    expect(page.locator("#toasts")).to_contain_text("no está registrada")
 
 
 def test_a_real_keyboard_works_and_so_does_erasing(
@@ -378,23 +391,3 @@ def test_the_agents_stream_comes_back_by_itself(
     evening.tap(KEYS[0])
 
     expect(page.locator("h1")).to_have_text("Placa")
-
-
-def test_without_javascript_a_car_is_received_by_plain_forms(
-    evening: Evening, url: str, chromium_pages: Pages
-) -> None:
-    page = chromium_pages.open(javascript=False)
-    evening.tap(ANA)
-    evening.tap(KEYS[0])
-    page.goto(f"{url}/receive")
-    page.fill("#plate", "AB1234")
-    page.click("button:has-text('Siguiente')")
-    page.click("button:has-text('Sin teléfono')")
-    page.click("button:has-text('Sin daños')")
-    page.click("button:has-text('Siguiente')")
-    page.click("button:has-text('Guardar sin tarjeta')")
-
-    expect(page.locator("h1 b")).to_have_text("H-0001")
-    page.click("text=Listo")
-    page.click("text=Llevar al lote")
-    expect(page.locator(".chip")).to_have_text("EN CAMINO")

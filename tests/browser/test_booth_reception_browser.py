@@ -132,7 +132,7 @@ def test_a_reception_outlives_reloads_a_lost_stream_and_a_wrong_turn(
         page.click("text=Siguiente")
         expect(page.locator("h1")).to_have_text("Revise y guarde")
         page.reload()
-        expect(page.locator(".summary")).to_contain_text("1 marcados")
+        expect(page.locator(".summary")).to_contain_text("Marcados: 1")
         evening.tap(CLAIMS[0])
 
         expect(page.locator("h1")).to_have_text("H-0001")
@@ -219,3 +219,24 @@ def _hold(page: Page) -> None:
     expect(page.locator(".tabs")).to_be_visible()
     expect(page.locator("h1")).to_have_text("Acerque su credencial")
     page.mouse.up()
+
+
+def test_without_javascript_a_car_is_received_by_plain_forms(
+    evening: Evening, chromium_pages: Pages
+) -> None:
+    page = chromium_pages.open(javascript=False)
+    evening.tap(ANA)
+    evening.tap(KEYS[0])
+    with served(evening.booth) as url:
+        page.goto(f"{url}/receive")
+        page.fill("#plate", "AB1234")
+        page.click("button:has-text('Siguiente')")
+        page.click("button:has-text('Sin teléfono')")
+        page.click("button:has-text('Sin daños')")
+        page.click("button:has-text('Siguiente')")
+        page.click("button:has-text('Guardar sin tarjeta')")
+
+        expect(page.locator("h1 b")).to_have_text("H-0001")
+        page.click("text=Listo")
+        page.click("text=Llevar al lote")
+        expect(page.locator(".chip")).to_have_text("EN CAMINO")

@@ -54,7 +54,7 @@ def test_a_shift_begins_with_badge_and_pin_and_a_supervisor_helps_who_has_none(
         measure(page, "pin")
         type_on_keypad(page, "402914")
         page.get_by_role("button", name="Entrar").click()
-        expect(page.get_by_text("Quedan 4 intentos")).to_be_visible()
+        expect(page.get_by_text("Intentos que quedan: 4")).to_be_visible()
         measure(page, "pin wrong")
         type_on_keypad(page, PIN)
         page.get_by_role("button", name="Entrar").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from server import requests
 from server.administration import places, record
 from server.administration.record import Act
 from server.booth_windows import booth_windows
+from server.database import Database
 from server.dispatch.grounds import look_at_places
 from server.district import kept_from, lots_nearest_first, open_booths
 from server.district import load_district as load
@@ -46,11 +48,14 @@ def place(evening: Evening, place_id: str) -> PlaceRow:
 def shut_now(evening: Evening) -> list[object]:
     """What the planner holds to be shut in the next hours."""
     config = services_of(evening.app).config
+    return evening.database.read(
+        lambda session: list(look_at_places(session.connection(), config, evening.now, ()).shut)
+    )
 
-    def read(session: Session) -> list[object]:
-        return list(look_at_places(session.connection(), config, evening.now, ()).shut)
 
-    return evening.database.read(read)
+def test_before_a_district_is_loaded_no_booth_is_open(sqlite_url: str) -> None:
+    with closing(Database(sqlite_url)) as database:
+        assert database.read(lambda session: open_booths(session, SATURDAY_NOON)) == []
 
 
 def test_a_booths_hours_count_at_once_for_drivers_and_for_the_windows(

@@ -126,6 +126,21 @@ def test_the_sum_runs_until_the_car_is_asked_for_and_the_receipt_repeats_it(
     assert "Total B/. 2.67" in receipt
 
 
+def test_a_receipt_has_its_day_and_no_sum_in_it_that_was_not_charged(
+    story: Story, paid: FlaskClient
+) -> None:
+    visit = story.receive("herrera")
+    visit.take("lote-norte").park()
+    ask(paid, visit, "bolivar")
+    visit.take("bolivar").ready().hand_over()
+    receipt = text_of(paid, link(visit, "/receipt"))
+    assert "Fecha 20 nov. 2026" in receipt
+    assert "Tarifa fija" not in receipt
+    assert "Total B/. 0.00" in receipt
+    story.wait(minutes=23 * 60)
+    assert "Date 20 Nov 2026" in text_of(paid, link(visit, "/receipt?lang=en"))
+
+
 def test_what_we_waited_for_nobody_is_not_charged_and_time_runs_again_after(
     story: Story, paid: FlaskClient
 ) -> None:

@@ -144,6 +144,12 @@ def test_nothing_is_provisional_once_all_is_told(evening: Evening, client: Flask
     assert 'class="mark booth dead"' not in page
 
 
+def test_a_place_without_a_station_says_so(evening: Evening, client: FlaskClient) -> None:
+    only_one = update(StationRow).where(StationRow.place_id == "lote-sur")
+    evening.database.write(lambda session: session.execute(only_one.values(place_id="herrera")))
+    assert client.get(DAY).text.count("No station") == 1
+
+
 def test_waits_stand_beside_what_was_promised(looking: FlaskClient) -> None:
     page = looking.get(DAY).text
     card = page.split('id="figure-median"')[1].split("</details>")[0]

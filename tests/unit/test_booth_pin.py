@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from reader_agent.sign_in.pin_box import FILE_NAME, PinBox
+from schemas import events
 from schemas.problems import Refusal
 from schemas.staff_pin import PinCost, hash_pin, is_weak
 from tests.booth_client import client_of, text_of
@@ -171,6 +173,14 @@ def test_five_wrong_ones_lock_for_longer_each_time_also_after_a_restart(strict: 
     assert guess(PIN).context["seconds"] == 120
     strict.clock.advance(121)
     assert strict.booth.pins.open("ana", PIN)
+    # The cloud is told of each lock once, and of nothing that was typed.
+    lines = [json.loads(line) for _, line in strict.booth._journal.lines()]
+    locks = [line for line in lines if line["type"] == events.PIN_LOCKED]
+    assert [line["data"] for line in locks] == [
+        {"person_id": "ana", "locked_s": 60},
+        {"person_id": "ana", "locked_s": 120},
+    ]
+    assert {line["actor"] for line in locks} == {None}
 
 
 def test_a_new_pin_and_a_managers_word_forgive_wrong_tries(strict: Evening) -> None:
@@ -343,3 +353,15 @@ def test_a_locked_screen_sends_nobody_off_the_station(
     opened = screen.post("/unlock/ana?back=//evil.example/", data={"pin": PIN})
 
     assert opened.location == "/queue"
+
+
+def test_of_several_pages_of_one_screen_the_pin_brings_back_the_one_that_was_open(
+    strict: Evening, booth: FlaskClient
+) -> None:
+    strict.tap(ANA)
+    strict.booth.pins.open("ana", PIN)
+    for page in ("/keys/find", "/keys"):
+        booth.get(page)
+        strict.tap(EVA)
+
+        assert f'action="/unlock/eva?back={page}"' in booth.get("/badge").get_data(as_text=True)

@@ -56,8 +56,8 @@ def test_going_back_and_reloading_lose_nothing(screen: FlaskClient, evening: Eve
 @pytest.mark.parametrize(
     ("path", "fields", "words"),
     [
-        ("/receive/plate", {"plate": "!"}, "Revise la placa"),
-        ("/receive/plate", {"plate": ""}, "Revise la placa"),
+        ("/receive/plate", {"plate": "!"}, "¿Sin placa?"),
+        ("/receive/plate", {"plate": ""}, "¿Sin placa?"),
         ("/receive/phone", {"phone": "2345678"}, "Es un teléfono fijo"),
         ("/receive/phone", {"phone": "12"}, "Revise el número"),
         ("/receive/phone", {"phone": ""}, "Revise el número"),

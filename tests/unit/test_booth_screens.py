@@ -27,7 +27,7 @@ def test_nobody_signed_in_means_counts_and_no_plates(screen: FlaskClient, evenin
     shown = text_of(screen.get("/queue"))
 
     assert "Acerque su credencial" in shown
-    assert "1 listos" in shown
+    assert "Listos 1" in shown
     assert "AB1234" not in shown
 
 

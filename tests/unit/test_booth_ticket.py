@@ -58,10 +58,26 @@ def test_another_lot_can_be_chosen_but_must_be(screen: FlaskClient, evening: Eve
     visit_id = evening.received()
 
     refused = submit(screen, f"/tickets/{visit_id}/take")
-    assert "no existe" in text_of(refused) or "Elija" in text_of(refused)
+    assert "Elija una de las opciones" in text_of(refused)
+    assert "checked" not in refused.get_data(as_text=True)
     submit(screen, f"/tickets/{visit_id}/take", lot="lote-sur")
 
     assert evening.booth.card(visit_id).destination_name == "Lote Sur"
+
+
+def test_a_car_asked_for_where_it_stands_can_be_refused_again_and_names_no_place_twice(
+    screen: FlaskClient, evening: Evening
+) -> None:
+    visit_id = evening.received()
+    evening.ask_for(visit_id)
+
+    answer = screen.get(f"/tickets/{visit_id}")
+    page = text_of(answer)
+
+    assert '<li class="next" ><span>Estacionado' in answer.get_data(as_text=True)
+    assert "Cancelar pedido" in page
+    assert "para Plaza Herrera" not in page
+    assert "En la acera" not in text_of(screen.get("/queue"))
 
 
 def test_a_car_is_asked_for_at_any_open_booth(screen: FlaskClient, evening: Evening) -> None:
@@ -112,6 +128,9 @@ def test_a_lot_parks_with_or_without_a_stall(lot_screen: FlaskClient, evening: E
     submit(lot_screen, f"/tickets/{visit_id}/park", stall="34")
 
     assert evening.lot.card(visit_id).stall == "34"
+    before = events_of(evening.lot)
+    assert submit(lot_screen, f"/tickets/{visit_id}/park", stall="").location == "/queue"
+    assert (evening.lot.card(visit_id).stall, events_of(evening.lot)) == ("34", before)
     assert "puesto 34" in text_of(lot_screen.get(f"/tickets/{visit_id}"))
 
 

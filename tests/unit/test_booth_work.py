@@ -85,7 +85,7 @@ def test_a_car_that_nobody_fetches_is_marked_called_and_sent_back(
     screen: FlaskClient, evening: Evening
 ) -> None:
     visit_id = evening.ready(claim=False)
-    assert "Listo" in text_of(screen.get("/queue"))
+    assert "Gancho 1 LISTO" in text_of(screen.get("/queue"))
     evening.clock.advance(301)
     evening.tap(ANA)
     page = screen.get("/queue")
@@ -205,7 +205,7 @@ def test_a_shift_is_closed_step_by_step(screen: FlaskClient, evening: Evening) -
     evening.received(2, plate="CD5678")
     evening.tap(ANA)
     submit(screen, "/shift/close", do="begin")
-    assert "Deben estar 2 llaves" in text_of(screen.get("/shift/close"))
+    assert "Llaves que deben estar: 2" in text_of(screen.get("/shift/close"))
     refused = submit(screen, "/shift/close", do="sign")
     assert "Falta un paso" in text_of(refused)
     submit(screen, "/keys/check", do="begin")

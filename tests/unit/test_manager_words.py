@@ -107,6 +107,7 @@ def test_every_key_that_a_page_or_a_route_names_has_words() -> None:
         ("account.how", WAYS),
         ("admin.texts.of", outbox.TEMPLATES),
         ("admin.field", (*places.EDITED, *closures.EDITED, *people.EDITED, *tariffs.PRICES)),
+        ("admin.field", ("is_archived", "is_temporary", "status", "label", "kind", "text")),
         ("admin.rule", (*places.EDITED, *closures.EDITED, *people.EDITED, *tariffs.PRICES)),
     ],
 )
